@@ -1,0 +1,1 @@
+"""Who: the people, their state and what happened to them. Imports nothing from ``mailer``."""

@@ -1,0 +1,197 @@
+"""The engine, sessions and the one MetaData; nothing is opened on import.
+
+The same statements serve SQLite and PostgreSQL. On SQLite a write takes the file's one
+write lock when it begins (BEGIN IMMEDIATE), so that it never fails half way for want of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, DateTime, Integer, MetaData, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.orm import Session
+from sqlalchemy.types import TypeDecorator
+
+from subscribers.errors import DatabaseBusy, DatabaseFull, DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Dialect, Engine, Table
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: A 64-bit id; SQLite numbers rows by itself only where the type is INTEGER.
+Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time: aware UTC in Python, timestamptz in PostgreSQL, naive UTC in SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive time; hand SQLite its UTC without a zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give back aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """One database and its connections.
+
+    `read()` and `write()` give a Session in a transaction of its own; `write()` commits on
+    leaving, and rolls back on an exception. Both raise DatabaseUnavailable where the server
+    can't be reached, and DatabaseFull where its disk is full.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        self.url = url
+        self.engine = _engine(url, pool_size=pool_size)
+        #: What to call it in a message: its file, or its URL without the password.
+        self.place = (
+            self.engine.url.database or ":memory:"
+            if self.is_sqlite
+            else self.engine.url.render_as_string(hide_password=True)
+        )
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is a file of the embedded kind."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that only reads; it is rolled back at the end."""
+        with (
+            _translated(self.place),
+            self.engine.connect() as connection,
+            Session(connection) as session,
+        ):
+            yield session
+
+    @contextmanager
+    def write(self, *, frozen: bool = False) -> Iterator[Session]:
+        """A session that writes; committed on leaving.
+
+        With `frozen` all its statements see the database as it was at the first (which
+        SQLite does anyway); raises DatabaseBusy where somebody else changed a row it changes.
+        """
+        with _translated(self.place), self.engine.connect() as connection:
+            connection = connection.execution_options(pressrun_write=True)
+            if frozen and not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin(), Session(connection) as session:
+                yield session
+                session.flush()
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def upsert(session: Session, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that knows ON CONFLICT, in the words of the session's database."""
+    if session.get_bind().dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+def _engine(url: str, *, pool_size: int) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_size=pool_size, pool_pre_ping=True, max_overflow=5)
+    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    # Python's own transaction handling is switched off: it would begin too late.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("pressrun_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextmanager
+def _translated(place: str) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as exc:
+        if _is_full(exc):
+            raise DatabaseFull from exc
+        if _is_busy(exc):
+            raise DatabaseBusy from exc
+        # 25006: a PostgreSQL that became a read-only standby.
+        read_only = getattr(exc.orig, "sqlstate", None) == "25006"
+        if read_only or exc.connection_invalidated or _is_out_of_reach(exc):
+            words = str(exc.orig).strip().splitlines() or [type(exc.orig).__name__]
+            raise DatabaseUnavailable(f"{place}: {words[0]}; {_remedy(exc)}") from exc
+        raise
+    except OSError as exc:
+        if exc.errno == errno.ENOSPC:
+            raise DatabaseFull from exc
+        raise
+
+
+def _is_out_of_reach(exc: DBAPIError) -> bool:
+    """Whether the trouble is the database itself, and not what it was asked."""
+    # A file that is no database is told of by the general class; PostgreSQL's client knows no
+    # state for an option it does not know, and only then is the URL what is wrong.
+    return (
+        isinstance(exc, OperationalError)
+        or type(exc) is DatabaseError
+        or (isinstance(exc, ProgrammingError) and getattr(exc.orig, "sqlstate", "") is None)
+    )
+
+
+def _remedy(exc: DBAPIError) -> str:
+    if not isinstance(exc.orig, sqlite3.Error):
+        return "check PRESSRUN_DATABASE_URL and that its server runs"
+    if type(exc) is DatabaseError:
+        return "check database_url, or restore the file from a backup"
+    return "check database_url, and that there is space and leave to write in that folder"
+
+
+def _is_busy(exc: DBAPIError) -> bool:
+    # 40001 serialization failure, 40P01 deadlock, 55P03 lock not available.
+    sqlstate = getattr(exc.orig, "sqlstate", None)
+    return sqlstate in ("40001", "40P01", "55P03") or "database is locked" in str(exc.orig).lower()
+
+
+def _is_full(exc: DBAPIError) -> bool:
+    words = str(exc.orig).lower()
+    sqlstate = getattr(exc.orig, "sqlstate", None)
+    return sqlstate == "53100" or "database or disk is full" in words or "no space left" in words
