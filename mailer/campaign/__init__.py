@@ -1,0 +1,1 @@
+"""Stage 3: a rendering is frozen, given an audience and a time."""

@@ -1,0 +1,81 @@
+"""A campaign: a rendering frozen, with an audience and a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class CampaignKind(StrEnum):
+    """What a campaign carries."""
+
+    #: An issue for a newsletter's subscribers.
+    ISSUE = "issue"
+    #: An issue for one address that somebody typed, to look at.
+    TEST = "test"
+    #: The service's own mail: confirmation, welcome, goodbye, alarms.
+    NOTICE = "notice"
+
+
+class CampaignState(StrEnum):
+    """Where a campaign stands; the transitions are one table in `lifecycle`."""
+
+    #: Waits for its time.
+    SCHEDULED = "scheduled"
+    #: Its audience is being written into the ledger.
+    PLANNING = "planning"
+    #: Workers hand out copies.
+    SENDING = "sending"
+    #: Held by a person or by a rule; `pause_reason` says why.
+    PAUSED = "paused"
+    #: Every copy has a final state.
+    FINISHED = "finished"
+    #: Stopped for good; copies that had not left never will.
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canary:
+    """So many copies go first; then the campaign waits, and goes on if the figures are fine."""
+
+    size: int
+    hold: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class Campaign:
+    """One campaign's row; all times are aware UTC.
+
+    `edition` is 0 the first time an issue goes out, and counts up with each `--again`.
+    `alive_at` was touched while something was still driving the campaign: one that fell
+    silent longer than `late_after` is paused instead of going on by itself. With a canary,
+    `canary_size` copies go first and the rest waits for `canary_hold` seconds from `canary_at`,
+    then `wave` counts up. `corrects` is the campaign whose recipients alone get this one.
+    `archived_at`: since then its ledger is rolled up into sums.
+    """
+
+    id: int
+    kind: CampaignKind
+    newsletter_id: int
+    issue_number: int | None
+    edition: int
+    checksum: str
+    subject: str
+    state: CampaignState
+    due_at: datetime
+    timezone: str
+    created_at: datetime
+    snapshot_at: datetime | None
+    planned_at: datetime | None
+    finished_at: datetime | None
+    alive_at: datetime
+    pause_reason: str | None
+    audience: int
+    segment: str | None
+    canary_size: int | None = None
+    canary_hold: int | None = None
+    canary_at: datetime | None = None
+    wave: int = 0
+    corrects: int | None = None
+    archived_at: datetime | None = None

@@ -1,0 +1,287 @@
+"""Reads and writes of campaigns; each function is one question or one change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import RowMapping, Select, and_, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from mailer.campaign import lifecycle
+from mailer.campaign.lifecycle import Step
+from mailer.campaign.model import Campaign, CampaignKind, CampaignState, Canary
+from mailer.campaign.tables import campaigns, images, renderings
+from mailer.errors import AlreadyScheduled, CampaignRefused, CampaignUnknown
+from mailer.render.images import LocalImage
+from mailer.render.model import Rendering
+from subscribers.tables import newsletters
+
+_COLUMNS = [campaigns.c[name] for name in Campaign.__dataclass_fields__]
+
+
+def _campaign(row: RowMapping) -> Campaign:
+    values = dict(row)
+    values["kind"] = CampaignKind(values["kind"])
+    values["state"] = CampaignState(values["state"])
+    return Campaign(**values)
+
+
+def _one(session: Session, query: Select[tuple[object, ...]]) -> Campaign | None:
+    row = session.execute(query).mappings().first()
+    return _campaign(row) if row else None
+
+
+def get(session: Session, campaign_id: int) -> Campaign:
+    """The campaign of this id; raises CampaignUnknown."""
+    # No database takes a number of more than 64 bits.
+    possible = 0 < campaign_id < 2**63
+    found = (
+        _one(session, select(*_COLUMNS).where(campaigns.c.id == campaign_id)) if possible else None
+    )
+    if found is None:
+        raise CampaignUnknown(
+            f"there is no campaign {campaign_id}; `mailer campaign list` shows those there are"
+        )
+    return found
+
+
+def newest_first(session: Session, *, limit: int = 50, tests: bool = False) -> list[Campaign]:
+    """Campaigns by age, without the tests unless asked for."""
+    query = select(*_COLUMNS).order_by(campaigns.c.id.desc()).limit(limit)
+    if not tests:
+        # A paused notice waits for a person like an issue.
+        held = and_(
+            campaigns.c.kind == CampaignKind.NOTICE, campaigns.c.state == CampaignState.PAUSED
+        )
+        query = query.where(or_(campaigns.c.kind == CampaignKind.ISSUE, held))
+    return [_campaign(row) for row in session.execute(query).mappings()]
+
+
+def in_states(session: Session, states: Iterable[CampaignState]) -> list[Campaign]:
+    """All campaigns in one of these states, oldest due first."""
+    query = (
+        select(*_COLUMNS)
+        .where(campaigns.c.state.in_([*states]))
+        .order_by(campaigns.c.due_at, campaigns.c.id)
+    )
+    return [_campaign(row) for row in session.execute(query).mappings()]
+
+
+def same_issue(
+    session: Session, newsletter_id: int, *, issue_number: int | None, checksum: str
+) -> list[Campaign]:
+    """Campaigns of the same issue number or the same content, oldest first."""
+    same = campaigns.c.checksum == checksum
+    if issue_number is not None:
+        same = or_(same, campaigns.c.issue_number == issue_number)
+    query = (
+        select(*_COLUMNS)
+        .where(
+            campaigns.c.newsletter_id == newsletter_id,
+            campaigns.c.kind == CampaignKind.ISSUE,
+            same,
+        )
+        .order_by(campaigns.c.id)
+    )
+    return [_campaign(row) for row in session.execute(query).mappings()]
+
+
+def add(
+    session: Session,
+    rendering: Rendering,
+    *,
+    kind: CampaignKind,
+    newsletter_id: int,
+    issue_number: int | None,
+    checksum: str,
+    edition: int,
+    due_at: datetime,
+    timezone: str,
+    leave_out: Sequence[int] = (),
+    canary: Canary | None = None,
+    corrects: int | None = None,
+    segment: str | None = None,
+    now: datetime,
+) -> int:
+    """Freeze a rendering into a new campaign; gives its id.
+
+    Raises AlreadyScheduled where somebody else did so a moment ago: the unique keys on
+    (newsletter, number, edition) and (newsletter, checksum, edition) decide.
+    """
+    try:
+        campaign_id: int = session.execute(
+            insert(campaigns)
+            .values(
+                kind=kind,
+                newsletter_id=newsletter_id,
+                issue_number=issue_number,
+                edition=edition,
+                checksum=checksum,
+                subject=rendering.title,
+                state=CampaignState.SCHEDULED,
+                due_at=due_at,
+                timezone=timezone,
+                created_at=now,
+                alive_at=now,
+                leave_out=[*leave_out],
+                segment=segment,
+                canary_size=canary.size if canary else None,
+                canary_hold=int(canary.hold.total_seconds()) if canary else None,
+                corrects=corrects,
+            )
+            .returning(campaigns.c.id)
+        ).scalar_one()
+    except IntegrityError as exc:
+        raise AlreadyScheduled from exc
+    session.execute(
+        insert(renderings).values(
+            campaign_id=campaign_id, format=rendering.format, content=rendering.to_json()
+        )
+    )
+    return campaign_id
+
+
+def rendering_of(session: Session, campaign_id: int) -> Rendering:
+    """The frozen content of a campaign."""
+    content = session.execute(
+        select(renderings.c.content).where(renderings.c.campaign_id == campaign_id)
+    ).scalar_one()
+    return Rendering.from_json(content)
+
+
+def keep_images(session: Session, found: Iterable[LocalImage], *, now: datetime) -> None:
+    """Keep images to be served and embedded; what is there already holds the same."""
+    by_name = {image.name: image for image in found}
+    there = set(session.scalars(select(images.c.name).where(images.c.name.in_(by_name))))
+    new = [
+        {"name": name, "content": image.content, "created_at": now}
+        for name, image in by_name.items()
+        if name not in there
+    ]
+    if new:
+        session.execute(insert(images), new)
+
+
+def image(session: Session, name: str) -> bytes | None:
+    """An image's bytes; None where there is none of this name."""
+    return session.execute(select(images.c.content).where(images.c.name == name)).scalar()
+
+
+def newsletter_slug(session: Session, campaign: Campaign) -> str:
+    """The short name of the newsletter a campaign belongs to."""
+    slug: str = session.execute(
+        select(newsletters.c.slug).where(newsletters.c.id == campaign.newsletter_id)
+    ).scalar_one()
+    return slug
+
+
+def move(
+    session: Session,
+    campaign_id: int,
+    step: Step,
+    *,
+    to: CampaignState | None = None,
+    **values: object,
+) -> bool:
+    """Take one step by compare-and-set; False where the campaign is in no state for it."""
+    if step is Step.REOPEN:
+        # A clock that finishes it in this moment must be seen, or wait for us.
+        this = select(campaigns.c.id).where(campaigns.c.id == campaign_id)
+        session.execute(this.with_for_update())
+    states = lifecycle.before(step)
+    following = to or lifecycle.TRANSITIONS[states[0], step]
+    changed = session.execute(
+        update(campaigns)
+        .where(campaigns.c.id == campaign_id, campaigns.c.state.in_(states))
+        .values(state=following, **values)
+        .returning(campaigns.c.id)
+    ).first()
+    return changed is not None
+
+
+def pause(session: Session, campaign_id: int, *, reason: str) -> bool:
+    """Hold a campaign; workers stop at the next gate. False where there is nothing to hold."""
+    return move(session, campaign_id, Step.PAUSE, pause_reason=reason)
+
+
+def resume(session: Session, campaign_id: int, *, now: datetime) -> CampaignState:
+    """Let a paused campaign go on where it was; raises CampaignRefused."""
+    campaign = get(session, campaign_id)
+    lifecycle.after(campaign.state, Step.RESUME)
+    state = lifecycle.resumed(
+        started=campaign.snapshot_at is not None, planned=campaign.planned_at is not None
+    )
+    # A campaign resumed after its time starts now: a person has decided so.
+    due_at = max(campaign.due_at, now) if state is CampaignState.SCHEDULED else campaign.due_at
+    if not move(
+        session, campaign_id, Step.RESUME, to=state, pause_reason=None, alive_at=now, due_at=due_at
+    ):
+        raise CampaignRefused(f"campaign {campaign_id} changed in this moment; look again")
+    return state
+
+
+def cancel(session: Session, campaign_id: int, *, now: datetime) -> None:
+    """Stop a campaign for good; raises CampaignRefused once it is over."""
+    campaign = get(session, campaign_id)
+    lifecycle.after(campaign.state, Step.CANCEL)
+    if not move(session, campaign_id, Step.CANCEL, finished_at=now, pause_reason=None):
+        raise CampaignRefused(f"campaign {campaign_id} changed in this moment; look again")
+
+
+def start_due(session: Session, *, now: datetime, late_after: timedelta) -> list[int]:
+    """Begin the snapshot of what is due and not late; gives the campaigns begun."""
+    due = and_(
+        campaigns.c.state == CampaignState.SCHEDULED,
+        campaigns.c.due_at <= now,
+        campaigns.c.due_at > now - late_after,
+    )
+    return [
+        *session.execute(
+            update(campaigns)
+            .where(due)
+            .values(state=CampaignState.PLANNING, snapshot_at=now, alive_at=now)
+            .returning(campaigns.c.id)
+        ).scalars()
+    ]
+
+
+def pause_late(session: Session, *, now: datetime, late_after: timedelta) -> list[int]:
+    """Pause what should have started, or gone on, long ago: an old backup, a sleeping laptop."""
+    unstarted = and_(
+        campaigns.c.state == CampaignState.SCHEDULED, campaigns.c.due_at <= now - late_after
+    )
+    silent = and_(
+        campaigns.c.state.in_([CampaignState.PLANNING, CampaignState.SENDING]),
+        campaigns.c.alive_at <= now - late_after,
+    )
+    reasons = {
+        unstarted: "late: its time passed while nothing was running; `mailer campaign resume`"
+        " starts it now",
+        silent: "late: nothing drove it for longer than late_after (an old backup, a machine that"
+        " slept); copies may already have left that this database does not know of;"
+        " look at the relay's log before `mailer campaign resume`",
+    }
+    paused: list[int] = []
+    for condition, reason in reasons.items():
+        paused += session.execute(
+            update(campaigns)
+            .where(condition)
+            .values(state=CampaignState.PAUSED, pause_reason=reason)
+            .returning(campaigns.c.id)
+        ).scalars()
+    return paused
+
+
+def keep_alive(session: Session, *, now: datetime, late_after: timedelta) -> None:
+    """Say that running campaigns are being driven; one that fell silent too long is left so."""
+    session.execute(
+        update(campaigns)
+        .where(
+            campaigns.c.state.in_([CampaignState.PLANNING, CampaignState.SENDING]),
+            campaigns.c.alive_at > now - late_after,
+            campaigns.c.alive_at < now,
+        )
+        .values(alive_at=now)
+    )

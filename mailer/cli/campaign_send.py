@@ -1,0 +1,237 @@
+"""`mailer campaign test` and `schedule`: what sets copies on their way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailer.campaign import queries as campaign_queries
+from mailer.campaign import schedule as scheduling
+from mailer.campaign import times
+from mailer.campaign.freeze import Frozen, freeze
+from mailer.campaign.model import CampaignState, Canary
+from mailer.cli.campaign_options import Json, Yes
+from mailer.cli.output import (
+    FAILED,
+    confirm,
+    emit_json,
+    out,
+    say,
+    warn,
+)
+from mailer.cli.runtime import Runtime, runtime
+from mailer.delivery import ledger
+from mailer.delivery import queries as delivery_queries
+from mailer.delivery.model import DeliveryState
+from mailer.delivery.plan import plan_single
+from mailer.delivery.send import Sender
+from mailer.errors import TimeInvalid
+from mailer.issue.parse import examine, read
+from subscribers import address, audience
+from subscribers.audience import AudienceCount
+from subscribers.model import Newsletter
+from subscribers.segment import queries as segments
+
+File = Annotated[Path, typer.Argument(help="The issue file (Markdown).", show_default=False)]
+Slug = Annotated[
+    str | None, typer.Option("--newsletter", "-n", help="Which newsletter, if there are several.")
+]
+
+
+def send_test(
+    file: File,
+    to: Annotated[list[str], typer.Option("--to", help="Where to send it; may be repeated.")],
+    newsletter: Slug = None,
+    as_json: Json = False,
+) -> None:
+    """Send an issue to yourself, through the real relay, at once.
+
+    Goes through the same gate and ledger as a campaign. Merge fields show their defaults, or
+    the subscriber's own values are not used; links work but change nothing.
+
+    Example: `mailer campaign test issue.md --to me@example.com`
+    """
+    here = runtime()
+    which = here.newsletter(newsletter)
+    _warn_of_problems(file)
+    frozen = freeze(file, which, public_url=here.settings.public_url)
+    if logging.getLogger().level > logging.DEBUG:
+        # What goes wrong is said below, once, in the words of this command.
+        logging.getLogger("mailer").setLevel(logging.CRITICAL)
+    results = [_send_test(here, which, frozen, text) for text in to]
+    if as_json:
+        emit_json(results)
+    for result in results:
+        line = f"{result['state']}: {result['to']} {result['evidence']}".rstrip()
+        if result["state"] != DeliveryState.SENT:
+            warn(f"mailer: {line}")
+        elif not as_json:
+            say(line)
+    if any(result["state"] != DeliveryState.SENT for result in results):
+        raise typer.Exit(FAILED)
+
+
+def _send_test(here: Runtime, which: Newsletter, frozen: Frozen, text: str) -> dict[str, str]:
+    to = address.parse(text)
+    now = datetime.now(UTC)
+    with here.database.write() as session:
+        campaign_queries.keep_images(session, frozen.images, now=now)
+        campaign_id = scheduling.add_test(session, frozen.rendering, newsletter=which, now=now)
+        delivery_id = plan_single(
+            session,
+            campaign_id,
+            to_address=to.as_given,
+            address_hash=here.keyring.address_hash(to.key),
+            now=now,
+        )
+    sender = Sender(settings=here.settings, database=here.database, keyring=here.keyring)
+    asyncio.run(sender.drain(campaign_id))
+    with here.database.write() as session:
+        # What could not be handed over now is not tried again behind the author's back.
+        campaign = campaign_queries.get(session, campaign_id)
+        if campaign.state is not CampaignState.FINISHED:
+            ledger.finish_complete(session, now=datetime.now(UTC))
+            campaign = campaign_queries.get(session, campaign_id)
+        if campaign.state in (CampaignState.SENDING, CampaignState.PAUSED):
+            campaign_queries.cancel(session, campaign_id, now=datetime.now(UTC))
+            ledger.cancel_waiting(session, campaign_id, now=datetime.now(UTC))
+        story = delivery_queries.story(session, delivery_id)
+        state = delivery_queries.state_of(session, delivery_id)
+    evidence = campaign.pause_reason or (story[-1].evidence if story else sender.trouble)
+    return {"to": to.as_given, "state": state, "evidence": evidence}
+
+
+def schedule(
+    file: File,
+    to: Annotated[str | None, typer.Option("--to", help="The newsletter it goes to.")] = None,
+    at: Annotated[str | None, typer.Option(help="When: 2026-12-01 09:00, local time.")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Whose local time: an IANA name; else the newsletter's.")
+    ] = None,
+    at_once: Annotated[bool, typer.Option("--now", help="Start at once.")] = False,
+    later: Annotated[
+        bool | None,
+        typer.Option("--later/--earlier", help="Which, where clocks go back over the time."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Once more, to those who have no copy yet.")
+    ] = False,
+    canary: Annotated[
+        int | None, typer.Option(help="So many copies go first, then it waits.", min=1)
+    ] = None,
+    hold: Annotated[
+        str, typer.Option(help="How long it waits after the canary: 90s, 30m, 2h.")
+    ] = "30m",
+    segment: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--segment", help="Only these people: a name or words; repeated: any of them."
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", help="But not these; may be repeated.")
+    ] = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Freeze an issue and schedule it for a newsletter.
+
+    Shows what would happen and asks. The same issue goes out once; a second time needs --again
+    and leaves out whoever has a copy, or may have one. With --canary the rest goes out by
+    itself after the hold, unless bounces, complaints or refusals pass what [fuse] allows.
+
+    Examples: `mailer campaign schedule issue.md --now`,
+    `mailer campaign schedule issue.md --now --canary 200 --hold 30m`,
+    `mailer campaign schedule issue.md --to weekly --at "2026-12-01 09:00" --timezone Asia/Tokyo`,
+    `mailer campaign schedule issue.md --now --segment "plan = pro" --exclude engaged`
+    """
+    here = runtime()
+    scheduling.check_public_url(here.settings)
+    held = times.span(hold)
+    which = here.newsletter(to)
+    _warn_of_problems(file)
+    frozen = freeze(file, which, public_url=here.settings.public_url)
+    zone = timezone or which.timezone
+    due_at = _when(at, zone, at_once=at_once, later=later, yes=yes)
+    with here.database.read() as session:
+        people = audience.count(session, which.id)
+        chosen = segments.combined(session, segment or (), exclude or ())
+        if chosen is not None:
+            inside = segments.count_words(session, which.id, chosen, now=datetime.now(UTC))
+            people = replace(people, size=inside)
+    if not as_json:
+        _show_plan(which, frozen, people, due_at, zone, at_once=at_once)
+        if chosen is not None:
+            say(f"{'segment':>10}  {chosen}")
+    confirm(f"Send it to {people.size} people?", yes=yes)
+    with here.database.write() as session:
+        campaign_queries.keep_images(session, frozen.images, now=datetime.now(UTC))
+        campaign_id = scheduling.schedule(
+            session,
+            frozen.rendering,
+            newsletter=which,
+            issue_number=frozen.issue.front.number,
+            due_at=due_at,
+            timezone=zone,
+            again=again,
+            canary=Canary(size=canary, hold=held) if canary else None,
+            segment=chosen,
+            now=datetime.now(UTC),
+        )
+    if as_json:
+        emit_json({"campaign": campaign_id, "due_at": due_at, "audience": people.size})
+        return
+    say(f"campaign {campaign_id} is scheduled")
+    say(f"watch it: mailer campaign status {campaign_id} --follow")
+
+
+def _when(at: str | None, zone: str, *, at_once: bool, later: bool | None, yes: bool) -> datetime:
+    if at_once == (at is not None):
+        raise TimeInvalid('say when: either --at "2026-12-01 09:00" or --now')
+    if at is None:
+        return datetime.now(UTC)
+    try:
+        due_at = times.moment(at, zone, later=later)
+    except times.ComesTwice as exc:
+        if yes or not out.is_terminal:
+            raise
+        due_at = exc.second if typer.confirm(f"{exc} Take the later one?") else exc.first
+    if due_at < datetime.now(UTC):
+        raise TimeInvalid(f"{at} in {zone} is past; add --now to start at once")
+    return due_at
+
+
+def _show_plan(
+    which: Newsletter,
+    frozen: Frozen,
+    people: AudienceCount,
+    due_at: datetime,
+    zone: str,
+    *,
+    at_once: bool,
+) -> None:
+    there = due_at.astimezone(times.zone(zone))
+    excluded = ", ".join(f"{n} {why}" for why, n in people.excluded.items()) or "nobody"
+    when = "now" if at_once else f"{there:%Y-%m-%d %H:%M} {zone} = {due_at:%Y-%m-%d %H:%M} UTC"
+    for name, value in (
+        ("newsletter", f"{which.name} ({which.slug})"),
+        ("subject", frozen.rendering.title),
+        ("to", f"{people.size} people"),
+        ("left out", excluded),
+        ("when", when),
+    ):
+        say(f"{name:>10}  {value}")
+
+
+def _warn_of_problems(file: Path) -> None:
+    """Problems that do not stop an issue are said; those that do are raised by `freeze`."""
+    issue, problems = examine(str(file), read(file))
+    if issue is not None:
+        for problem in problems:
+            warn(str(problem))

@@ -1,0 +1,69 @@
+"""What a command needs to do its work: settings, database, keys; made once, when first asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from mailer import migrations
+from mailer.cli import config
+from mailer.errors import KeysMissing
+from mailer.settings import Settings, load
+from subscribers import queries as people
+from subscribers.database import Database
+from subscribers.errors import NewsletterUnknown
+from subscribers.model import Newsletter
+from subscribers.token import Keyring
+
+
+@dataclass
+class Runtime:
+    """The settings of this call; the rest opens when it is used."""
+
+    settings: Settings
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, seen to have this version's schema."""
+        database = self.unchecked_database
+        migrations.check(database)
+        return database
+
+    @cached_property
+    def unchecked_database(self) -> Database:
+        """The database as it is, for `db upgrade`."""
+        return Database(self.settings.database_url)
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """The installation's keys."""
+        return Keyring.parse(read_keys(self.settings))
+
+    def newsletter(self, slug: str | None) -> Newsletter:
+        """The newsletter of this name, or the only one; raises NewsletterUnknown."""
+        with self.database.read() as session:
+            if slug is not None:
+                return people.newsletter_by_slug(session, slug)
+            every = people.newsletters(session)
+        if len(every) == 1:
+            return every[0]
+        names = ", ".join(newsletter.slug for newsletter in every)
+        raise NewsletterUnknown(f"which newsletter? there are: {names}" if names else None)
+
+
+def read_keys(settings: Settings) -> str:
+    """The keyring's text; raises KeysMissing."""
+    if settings.keys is not None:
+        return settings.keys.get_secret_value()
+    try:
+        return settings.keys_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise KeysMissing(
+            f"{settings.keys_file}: the keys can't be read ({exc}); `mailer init` makes them,"
+            " or restore the file from a backup"
+        ) from exc
+
+
+def runtime() -> Runtime:
+    """The runtime of this call; raises SettingsInvalid."""
+    return Runtime(settings=load(config.chosen()))

@@ -1,0 +1,359 @@
+"""Claims and the gate: what keeps two workers from sending one copy.
+
+A claim gives a worker a chunk and a fencing token. The lease only says who may go on; it is
+time, and time protects nothing: a stopped process can wake after it. What protects is the
+gate, one statement per batch before any byte that could complete a message: a copy may fly
+where our token is still the newest, the campaign runs, the copy waits, and the person may
+still be mailed. Who passes has an intent in the ledger; a successor sends only what has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    null,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from mailer.campaign.model import CampaignKind, CampaignState
+from mailer.campaign.tables import campaigns
+from mailer.delivery import lifecycle
+from mailer.delivery.lifecycle import Step
+from mailer.delivery.model import Claim, DeliveryState, Intent, SkipReason
+from mailer.delivery.orphans import give_up_orphans, unless_unknown
+from mailer.delivery.tables import chunks, deliveries, intents, outcomes
+from subscribers import audience
+from subscribers.database import Moment
+from subscribers.tables import newsletters
+
+_WAITING = lifecycle.before(Step.INTENT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passed:
+    """What the gate let through. `stop`: the claim is lost or the campaign does not run."""
+
+    intents: tuple[Intent, ...]
+    stop: bool = False
+
+
+def claim(
+    session: Session,
+    *,
+    worker: str,
+    now: datetime,
+    lease: timedelta,
+    late_after: timedelta,
+    campaign_id: int | None = None,
+    not_lanes: Collection[str] = (),
+) -> Claim | None:
+    """Take the next chunk that is due and free; None where there is none.
+
+    Campaigns take turns, whatever their size; notices go before issues. `not_lanes` are those
+    that this worker has enough of. A test is only sent by the process that made it, which
+    names its `campaign_id`.
+    """
+    free = and_(
+        chunks.c.due_at <= now,
+        or_(chunks.c.lease_until.is_(None), chunks.c.lease_until <= now),
+        chunks.c.lane.not_in(not_lanes),
+        chunks.c.wave <= in_wave(),
+    )
+    next_campaign = (
+        select(campaigns.c.id)
+        .where(
+            _running(now, late_after),
+            campaigns.c.id == campaign_id
+            if campaign_id is not None
+            else campaigns.c.kind != CampaignKind.TEST,
+            exists().where(chunks.c.campaign_id == campaigns.c.id, free),
+        )
+        .order_by(
+            case((campaigns.c.kind == CampaignKind.ISSUE, 1), else_=0),
+            campaigns.c.served_at.is_not(None),
+            campaigns.c.served_at,
+            campaigns.c.id,
+        )
+        .limit(1)
+        .scalar_subquery()
+    )
+    next_chunk = (
+        select(chunks.c.id)
+        .where(chunks.c.campaign_id == next_campaign, free)
+        .order_by(chunks.c.priority, chunks.c.due_at, chunks.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    row = session.execute(
+        update(chunks)
+        .where(chunks.c.id == next_chunk, free)
+        .values(token=chunks.c.token + 1, owner=worker, lease_until=now + lease)
+        .returning(chunks.c.id, chunks.c.campaign_id, chunks.c.token, chunks.c.lane)
+    ).first()
+    if row is None:
+        return None
+    give_up_orphans(session, row.id, row.token, now=now)
+    relay = session.execute(
+        select(newsletters.c.relay)
+        .join(campaigns, campaigns.c.newsletter_id == newsletters.c.id)
+        .where(campaigns.c.id == row.campaign_id)
+    ).scalar_one()
+    session.execute(
+        update(campaigns).where(campaigns.c.id == row.campaign_id).values(served_at=now)
+    )
+    return Claim(
+        chunk_id=row.id, campaign_id=row.campaign_id, token=row.token, lane=row.lane, relay=relay
+    )
+
+
+def in_wave() -> ColumnElement[int]:
+    """How far the campaign of a chunk may go: its canary first, the rest when that did well."""
+    return (
+        select(campaigns.c.wave)
+        .where(campaigns.c.id == chunks.c.campaign_id)
+        .correlate(chunks)
+        .scalar_subquery()
+    )
+
+
+def extend(session: Session, claim: Claim, *, now: datetime, lease: timedelta) -> bool:
+    """Hold on to a chunk for longer; False once somebody else has it."""
+    held = session.execute(
+        update(chunks).where(_held(claim)).values(lease_until=now + lease).returning(chunks.c.id)
+    ).first()
+    return held is not None
+
+
+def release(session: Session, claim: Claim, *, now: datetime, not_before: datetime) -> None:
+    """Let a chunk go, due when its next copy is but not before `not_before`; done if none waits."""
+    # The row first: whoever puts a copy of it back has done so, or waits for us (PostgreSQL).
+    held = select(chunks.c.id).where(_held(claim)).with_for_update()
+    if session.execute(held).first() is None:
+        return
+    waiting = (
+        select(func.min(func.coalesce(deliveries.c.due_at, now)))
+        .where(
+            deliveries.c.chunk_id == claim.chunk_id,
+            deliveries.c.state.in_([*_WAITING, DeliveryState.SENDING]),
+        )
+        .scalar_subquery()
+    )
+    session.execute(
+        update(chunks)
+        .where(_held(claim))
+        .values(owner=None, lease_until=None, woken_at=None, due_at=waiting)
+    )
+    session.execute(
+        update(chunks)
+        .where(chunks.c.id == claim.chunk_id, chunks.c.due_at < not_before)
+        .where(chunks.c.token == claim.token)
+        .values(due_at=not_before)
+    )
+
+
+def pass_gate(
+    session: Session,
+    claim: Claim,
+    delivery_ids: Sequence[int],
+    *,
+    worker: str,
+    relay: str,
+    now: datetime,
+    late_after: timedelta,
+    asked_before: bool = False,
+) -> Passed:
+    """Let a batch of copies fly: append their intents, or say that the worker must stop.
+
+    Copies of people who may not be mailed any more become `skipped` with a named reason.
+    Commit before the first byte. `asked_before`: the same question was put and its answer got
+    lost with the connection; intents under our token which are still open are then ours.
+    """
+    asked = {
+        **_asked(claim, now, late_after),
+        "the_ids": [*delivery_ids],
+        "the_now": now,
+        "the_relay": relay,
+    }
+    flying = session.execute(_FLY, asked).all()
+    if flying:
+        session.execute(
+            _INTENT,
+            [
+                {
+                    "delivery_id": row.id,
+                    "attempt": row.attempt,
+                    "chunk_id": claim.chunk_id,
+                    "token": claim.token,
+                    "worker": worker,
+                    "relay": relay,
+                    "at": now,
+                }
+                for row in flying
+            ],
+        )
+    passed = [Intent(delivery_id=row.id, attempt=row.attempt) for row in flying]
+    if asked_before:
+        passed += _ours_already(
+            session, claim, delivery_ids, worker, {i.delivery_id for i in passed}
+        )
+    if len(passed) == len(delivery_ids):
+        return Passed(intents=tuple(passed))
+    if not session.execute(_IS_OPEN, _asked(claim, now, late_after)).scalar_one():
+        return Passed(intents=tuple(passed), stop=True)
+    _skip_unmailable(session, delivery_ids, now=now)
+    return Passed(intents=tuple(passed))
+
+
+def reopen(session: Session, chunk_ids: Collection[int], *, now: datetime) -> list[int]:
+    """Let chunks that may have been done have work again; gives their campaigns."""
+    return [
+        *session.execute(
+            update(chunks)
+            .where(chunks.c.id.in_(chunk_ids))
+            # Not `WHERE due_at IS NULL`: that would pass over a row that is being released.
+            .values(due_at=func.coalesce(chunks.c.due_at, now))
+            .returning(chunks.c.campaign_id)
+        ).scalars()
+    ]
+
+
+def _running(now: datetime, late_after: timedelta) -> ColumnElement[bool]:
+    return and_(campaigns.c.state == CampaignState.SENDING, campaigns.c.alive_at > now - late_after)
+
+
+def _held(claim: Claim) -> ColumnElement[bool]:
+    return and_(chunks.c.id == claim.chunk_id, chunks.c.token == claim.token)
+
+
+def _asked(claim: Claim, now: datetime, late_after: timedelta) -> dict[str, object]:
+    return {
+        "the_chunk": claim.chunk_id,
+        "the_token": claim.token,
+        "the_campaign": claim.campaign_id,
+        "the_silence": now - late_after,
+    }
+
+
+def _open_gate() -> ColumnElement[bool]:
+    """Whether our token is the newest and the campaign runs; `_asked` gives the parameters."""
+    return and_(
+        exists().where(
+            chunks.c.id == bindparam("the_chunk"), chunks.c.token == bindparam("the_token")
+        ),
+        exists().where(
+            campaigns.c.id == bindparam("the_campaign"),
+            campaigns.c.state == CampaignState.SENDING,
+            campaigns.c.alive_at > bindparam("the_silence"),
+        ),
+    )
+
+
+def why_not() -> ColumnElement[str | None]:
+    """Why a delivery's person may not be mailed now; null where they may.
+
+    What goes to an address that somebody typed (a test) has no person behind it.
+    """
+    reason = audience.why_not(
+        newsletter_id=select(campaigns.c.newsletter_id)
+        .where(campaigns.c.id == deliveries.c.campaign_id)
+        .correlate(deliveries)
+        .scalar_subquery(),
+        subscriber_id=deliveries.c.subscriber_id,
+        notice=deliveries.c.kind == CampaignKind.NOTICE,
+    )
+    return case((deliveries.c.to_address.is_not(None), null()), else_=reason)
+
+
+# Built once: to put these together takes SQLAlchemy longer than SQLite takes to run them.
+_FLY = (
+    update(deliveries)
+    .where(
+        deliveries.c.id.in_(bindparam("the_ids", expanding=True)),
+        deliveries.c.state.in_(_WAITING),
+        _open_gate(),
+        why_not().is_(None),
+    )
+    .values(
+        state=DeliveryState.SENDING,
+        attempt=deliveries.c.attempt + 1,
+        first_at=func.coalesce(deliveries.c.first_at, bindparam("the_now", type_=Moment)),
+        relay=bindparam("the_relay"),
+        due_at=None,
+        changed_at=bindparam("the_now", type_=Moment),
+    )
+    .returning(deliveries.c.id, deliveries.c.attempt)
+)
+_INTENT = insert(intents)
+_IS_OPEN = select(_open_gate())
+
+
+def _ours_already(
+    session: Session, claim: Claim, delivery_ids: Sequence[int], worker: str, known: set[int]
+) -> list[Intent]:
+    answered = exists().where(
+        outcomes.c.delivery_id == intents.c.delivery_id, outcomes.c.attempt == intents.c.attempt
+    )
+    rows = session.execute(
+        select(intents.c.delivery_id, intents.c.attempt)
+        .join(deliveries, deliveries.c.id == intents.c.delivery_id)
+        .where(
+            intents.c.delivery_id.in_(delivery_ids),
+            intents.c.attempt == deliveries.c.attempt,
+            intents.c.chunk_id == claim.chunk_id,
+            intents.c.token == claim.token,
+            intents.c.worker == worker,
+            deliveries.c.state == DeliveryState.SENDING,
+            ~answered,
+        )
+    )
+    return [
+        Intent(delivery_id=row.delivery_id, attempt=row.attempt)
+        for row in rows
+        if row.delivery_id not in known
+    ]
+
+
+def _skip_unmailable(session: Session, delivery_ids: Sequence[int], *, now: datetime) -> None:
+    reason = why_not()
+    session.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.id.in_(delivery_ids),
+            deliveries.c.state.in_(_WAITING),
+            reason.is_not(None),
+        )
+        .values(
+            state=unless_unknown(DeliveryState.SKIPPED),
+            reason=reason,
+            due_at=None,
+            changed_at=now,
+        )
+    )
+
+
+def skip(session: Session, delivery_id: int, *, reason: SkipReason, now: datetime) -> None:
+    """Leave a waiting copy out, for a reason with a name."""
+    session.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id, deliveries.c.state.in_(_WAITING))
+        .values(
+            state=unless_unknown(DeliveryState.SKIPPED),
+            reason=reason,
+            due_at=None,
+            changed_at=now,
+        )
+    )

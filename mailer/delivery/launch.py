@@ -1,0 +1,323 @@
+"""From people to flights: compose -> pace -> gate -> fly, a batch at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from mailer.delivery import gate
+from mailer.delivery.compose import Composer
+from mailer.delivery.fleet import Fleet, Flight, never_left
+from mailer.delivery.model import Claim, Intent, Message, Outcome, SkipReason, Verdict
+from mailer.delivery.pace import LATENESS, Grant
+from mailer.delivery.pacer import Pacer
+from mailer.delivery.queries import Waiting
+from mailer.delivery.recorder import Recorder, Taken
+from mailer.delivery.retry import Treatment, is_put_off, treatment
+from mailer.delivery.smtp import Handed
+from mailer.delivery.threads import LedgerThreads
+from mailer.settings import SendingSettings
+from subscribers.database import Database
+from subscribers.errors import (
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseUnavailable,
+    PressrunError,
+)
+
+log = logging.getLogger(__name__)
+
+#: A slot further away than this is waited for by the chunk, in its row, not by the worker.
+PATIENCE = timedelta(seconds=2)
+#: So many copies put off one after the other slow their lane, whatever the words.
+STORM = 10
+
+
+@dataclass
+class Slice:
+    """One chunk in work, until its time is over; `not_before`: when it has leave to go on."""
+
+    claim: Claim
+    relay: str
+    fleet: Fleet
+    composer: Composer
+    until: float
+    not_before: datetime
+    flying: int = 0
+    stop: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more may be let fly."""
+        return self.stop or time.monotonic() >= self.until
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """People whose messages are made; `first_at` is when each was first tried, if ever."""
+
+    messages: dict[int, Message]
+    first_at: dict[int, datetime | None]
+
+
+@dataclass
+class Launcher:
+    """Lets copies fly, as fast as their lane may and never more than may be lost at once."""
+
+    database: Database
+    threads: LedgerThreads
+    sending: SendingSettings
+    recorder: Recorder
+    pacer: Pacer
+    worker: str
+    composing: ThreadPoolExecutor
+    _flying: defaultdict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    _put_off: defaultdict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    _slowing: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def send(self, piece: Slice, people: Sequence[Waiting]) -> None:
+        """Send a page of people, or as many as the slice's time and the lane's speed allow."""
+        size = max(1, self.sending.max_open_intents // 2)
+        for start in range(0, len(people), size):
+            if piece.over:
+                return
+            batch = await self._compose(piece, people[start : start + size])
+            await self._send_batch(piece, batch)
+
+    async def _compose(self, piece: Slice, people: Sequence[Waiting]) -> Batch:
+        loop = asyncio.get_running_loop()
+        made = await loop.run_in_executor(self.composing, _compose, piece.composer, people)
+        left_out = {i: reason for i, reason in made.items() if isinstance(reason, SkipReason)}
+        if left_out:
+            await self.threads.run(self._skip, left_out)
+        return Batch(
+            messages={i: message for i, message in made.items() if isinstance(message, Message)},
+            first_at={w.recipient.delivery_id: w.first_at for w in people},
+        )
+
+    async def _send_batch(self, piece: Slice, batch: Batch) -> None:
+        waiting = [*batch.messages]
+        while waiting and not piece.over:
+            leave = await self.pacer.ask(piece.relay, piece.claim.lane, wanted=len(waiting))
+            if not leave.grant.messages or leave.connections == 0:
+                await self._wait_for_leave(piece, leave.grant)
+                continue
+            ours, waiting = waiting[: leave.grant.messages], waiting[leave.grant.messages :]
+            await self._fly(piece, batch, ours, leave.grant, connections=leave.connections)
+
+    async def _wait_for_leave(self, piece: Slice, grant: Grant) -> None:
+        away = grant.start - datetime.now(UTC)
+        if away > PATIENCE:
+            piece.stop, piece.not_before = True, grant.start
+        else:
+            await asyncio.sleep(max(away.total_seconds(), 0.05))
+
+    async def _fly(
+        self,
+        piece: Slice,
+        batch: Batch,
+        delivery_ids: list[int],
+        grant: Grant,
+        *,
+        connections: int | None,
+    ) -> None:
+        """Pass the gate, then hand over each message at its slot."""
+        place = (piece.relay, piece.claim.lane)
+        await _sleep_until(grant.start)
+        most = self._most(place, connections)
+        # Two batches a lane: while one lands and is recorded, the other flies.
+        size = max(1, most // 2)
+        for start in range(0, len(delivery_ids), size):
+            ours = delivery_ids[start : start + size]
+            await self._until_landed(place, self._most(place, connections) - len(ours))
+            if piece.over:
+                return
+            # Reserved before the gate: another slice of this lane asks in the meantime.
+            self._flying[place] += len(ours)
+            flown = 0
+            try:
+                async with self.recorder.room(len(ours)) as room:
+                    passed = await self._ask_gate(piece, ours)
+                    flown = len(passed.intents)
+                    room.use(flown)
+            finally:
+                self._flying[place] -= len(ours) - flown
+            piece.flying += flown
+            flights = deque(self._flight(piece, batch, intent) for intent in passed.intents)
+            try:
+                for number in range(start, start + len(flights)):
+                    await self._keep_to(grant, number, place)
+                    piece.fleet.launch(flights.popleft())
+            finally:
+                # Whatever came between: what has passed the gate must land.
+                for flight in flights:
+                    flight.landed(flight, never_left("it was not handed over"))
+            if passed.stop:
+                piece.stop = True
+                return
+
+    def _most(self, place: tuple[str, str], connections: int | None) -> int:
+        """How many copies of a lane may be under way, whatever its servers do: half of what may
+        be open at all, or, while no other lane is at work, three quarters."""
+        alone = not any(flying for other, flying in self._flying.items() if other != place)
+        most = self.sending.max_open_intents * (3 if alone else 2) // 4
+        return max(1, min(most, connections if connections is not None else most))
+
+    async def _until_landed(self, place: tuple[str, str], most: int) -> None:
+        """Wait until no more than so many copies of a lane are under way."""
+        await self.recorder.until(lambda: self._flying[place] <= max(0, most))
+
+    async def _keep_to(self, grant: Grant, number: int, place: tuple[str, str]) -> None:
+        """Wait for a slot; one missed by too much is spent, and another is asked for."""
+        if not grant.interval:
+            return
+        slot = grant.start + number * grant.interval
+        while datetime.now(UTC) > slot + LATENESS:
+            leave = await self.pacer.ask(*place, wanted=1)
+            slot = leave.grant.start
+            if not leave.grant.messages:
+                await _sleep_until(slot)
+        await _sleep_until(slot)
+
+    def _flight(self, piece: Slice, batch: Batch, intent: Intent) -> Flight:
+        place = (piece.relay, piece.claim.lane)
+        first_at = batch.first_at[intent.delivery_id]
+
+        def durable() -> None:
+            piece.flying -= 1
+            self._flying[place] -= 1
+
+        def landed(flight: Flight, handed: Handed) -> None:
+            outcome = _outcome(flight, handed)
+            self._heed(place, outcome)
+            self.recorder.add(
+                outcome,
+                claim=piece.claim,
+                first_at=first_at or outcome.at,
+                give_up_after=piece.composer.newsletter.give_up_after,
+                durable=durable,
+            )
+
+        message = batch.messages[intent.delivery_id]
+        return Flight(intent=intent, message=message, landed=landed)
+
+    def _heed(self, place: tuple[str, str], outcome: Outcome) -> None:
+        """Measure the lane, and slow it down where its provider has enough of us."""
+        if outcome.verdict is Verdict.SENT:
+            self.pacer.flew(*place)
+            self._put_off[place] = 0
+            return
+        self._put_off[place] += is_put_off(outcome)
+        if treatment(outcome) is Treatment.SLOW_LANE or self._put_off[place] >= STORM:
+            self._put_off[place] = 0
+            self._slow_down(*place)
+
+    def _slow_down(self, relay: str, lane: str) -> None:
+        if self._slowing:
+            return  # a storm of refusals says one thing
+
+        async def slow_down() -> None:
+            try:
+                rate = await self.pacer.trouble(relay, lane)
+                log.warning("lane %s of relay %s slows down to %.2f/s", lane, relay, rate)
+            except (DatabaseUnavailable, DatabaseBusy, DatabaseFull) as exc:
+                log.warning("lane %s can't be slowed down: %s", lane, exc)
+
+        task = asyncio.create_task(slow_down())
+        self._slowing.add(task)
+        task.add_done_callback(self._slowing.discard)
+
+    async def _ask_gate(self, piece: Slice, delivery_ids: list[int]) -> gate.Passed:
+        """Ask until there is an answer: an answer lost on the way may have been yes."""
+        asked_before = False
+        while True:
+            try:
+                return await self._ask_once(piece, delivery_ids, asked_before)
+            except (DatabaseUnavailable, DatabaseBusy) as exc:
+                log.warning("the gate does not answer: %s", exc)
+                asked_before = True
+            except DatabaseFull:
+                # The one question can't be put; but if it was before, the answer may be yes.
+                if not asked_before:
+                    raise
+            await asyncio.sleep(self.sending.poll_seconds)
+
+    async def _ask_once(
+        self, piece: Slice, delivery_ids: list[int], asked_before: bool
+    ) -> gate.Passed:
+        # Outcomes that wait go into the same transaction: a commit costs as much as a batch.
+        taken = self.recorder.take()
+        try:
+            passed = await self.threads.run(self._gate, piece, delivery_ids, asked_before, taken)
+        except BaseException:
+            self.recorder.put_back(taken)
+            raise
+        await self.recorder.done(taken)
+        return passed
+
+    # -- in the ledger's threads -----------------------------------------------------------
+
+    def _gate(
+        self, piece: Slice, delivery_ids: list[int], asked_before: bool, taken: Taken
+    ) -> gate.Passed:
+        with self.database.write() as session:
+            self.recorder.write(session, taken)
+            return gate.pass_gate(
+                session,
+                piece.claim,
+                delivery_ids,
+                worker=self.worker,
+                relay=piece.relay,
+                now=datetime.now(UTC),
+                late_after=timedelta(seconds=self.sending.late_after),
+                asked_before=asked_before,
+            )
+
+    def _skip(self, left_out: dict[int, SkipReason]) -> None:
+        with self.database.write() as session:
+            for delivery_id, reason in left_out.items():
+                gate.skip(session, delivery_id, reason=reason, now=datetime.now(UTC))
+
+
+def _compose(composer: Composer, people: Sequence[Waiting]) -> dict[int, Message | SkipReason]:
+    """The messages of a batch by delivery; a reason to leave it out where one can't be made."""
+    made: dict[int, Message | SkipReason] = {}
+    date = datetime.now(UTC)
+    for waiting in people:
+        recipient = waiting.recipient
+        if not recipient.address:
+            made[recipient.delivery_id] = SkipReason.ERASED
+            continue
+        try:
+            made[recipient.delivery_id] = composer.compose(recipient, date=date)
+        except PressrunError as exc:
+            log.warning("delivery %s can't be made: %s", recipient.delivery_id, exc)
+            made[recipient.delivery_id] = SkipReason.UNMAILABLE
+    return made
+
+
+def _outcome(flight: Flight, handed: Handed) -> Outcome:
+    return Outcome(
+        delivery_id=flight.intent.delivery_id,
+        attempt=flight.intent.attempt,
+        verdict=handed.verdict,
+        phase=handed.phase,
+        at=datetime.now(UTC),
+        code=handed.code,
+        enhanced=handed.enhanced,
+        reason=handed.reason,
+        reply="" if handed.verdict is Verdict.SENT else handed.text[:500],
+        provider_id=handed.provider_id,
+    )
+
+
+async def _sleep_until(moment: datetime) -> None:
+    seconds = (moment - datetime.now(UTC)).total_seconds()
+    if seconds > 0:
+        await asyncio.sleep(seconds)

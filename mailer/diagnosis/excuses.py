@@ -1,0 +1,232 @@
+"""The phrases of servers that excuse an address: our sending, their load, a full mailbox.
+
+Regular expressions in lower case, each linear, tried from the top. Data alone: `words` compiles
+them; the tests tell who says what.
+"""
+
+from __future__ import annotations
+
+from subscribers.reason import Reason
+
+# What is precise stands before what is general.
+EXCUSES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
+    # cPanel's one sentence for whatever it could not look up.
+    (
+        Reason.NO_SUCH_DOMAIN,
+        (
+            "the account or domain may not exist",
+        ),
+    ),
+    # Google Groups, in every language: no such group, or not for us to post to; Exchange likewise.
+    (
+        Reason.POLICY,
+        (
+            r"groups\.google\.com/support",
+            r"resolver\.rst\.sendernotauth",
+        ),
+    ),
+    (
+        Reason.GREYLISTED,
+        (
+            "gr[ea]y-?list",
+            "internal resource temporarily unavailable",
+            r"try again in \d+ sec",
+        ),
+    ),
+    (
+        Reason.RELAY,
+        (
+            "daily (user )?sending (limit|quota)",
+            "daily message quota",
+            "sending quota",
+            "maximum credits exceeded",
+            "email address is not verified",
+            "sender signature",
+            "relay(ing)? (access )?(denied|not permitted|not allowed|prohibited)",
+            "unable to relay",
+            "not permitted to relay",
+            "authentication (is )?required",
+            "unauthenticated senders not allowed",
+            "must (issue a starttls|authenticate)",
+            "username and password not accepted",
+            "authentication (credentials invalid|failed|unsuccessful)",
+            "not allowed to send (as|from)",
+            "not owned by user",
+            "sender address rejected",
+            "bad outbound sender",
+            "inactive recipient",
+            "suppression list",
+            "account (is )?(suspended|under review)",
+            "domain of sender",
+            "verif(y|ication) failed for",
+            "(the |your )?from:? (address|header|field)",
+            "sender .{0,60}(not exist|unknown|not found|verif|reject|invalid|denied)",
+            "(invalid|unknown|unresolvable|bad|forged) (envelope )?sender",
+            "return.path (does not|is )",
+            "not in my list of allowed",
+            "rcpthosts",
+            "we do not relay",
+            "relaying (is )?(denied|prohibited)",
+            "relay (is )?(prohibited|not permitted)",
+            "not (a )?(gateway|open relay)",
+            "(group|list).{0,80}(permission to post|may not post|not (allowed|"
+            "permitted) to post)",
+        ),
+    ),
+    (
+        Reason.RATE,
+        (
+            "too (quickly|fast|often)",
+            "receiving mail at a rate",
+            "rate[ -]limit",
+            "rate of (unsolicited )?mail",
+            "sending rate",
+            "unusual (rate|traffic|volume)",
+            "unexpected volume",
+            "throttl",
+            "too many (concurrent |simultaneous )?(smtp )?(connections|sessions)",
+            "too many (messages|mails|recipients|errors)",
+            "trop de connexions",
+            "frequency limited",
+            "(server|system) (is )?(too )?busy",
+            r"\[tss?\d\d\]",
+            "too many (mail|concurrent|message|rcpt|invalid|unknown)",
+            "exceeded the .{0,40}(rate|connections)",
+            "concurrency limit",
+            "messages? per (hour|minute|day)",
+        ),
+    ),
+    (
+        Reason.AUTHENTICATION,
+        (
+            "unknown host ?name",
+            r"\bdmarc\b",
+            r"\bdkim\b",
+            r"\bspf\b",
+            r"\bmi:(spf|dmc)",
+            "sender is unauthenticated",
+            "(email|message) is unauthenticated",
+            "required authentication level",
+            "cannot find your (reverse )?hostname",
+            "reverse (dns|hostname)",
+            r"\bptr record",
+            "missing reverse",
+            "(unverifiable|no reverse|invalid) (sending )?(ip|hostname|dns)",
+            "helo .{0,60}(reject|host not found|invalid|name)",
+            "(your|client|sending) host.{0,40}(unknown|not found|resolve|lookup)",
+            "client host rejected: cannot find",
+        ),
+    ),
+    (
+        Reason.REPUTATION,
+        (
+            "spamhaus",
+            "spamcop",
+            "barracuda ?(reputation|central|networks)",
+            r"\b(dns)?[rd]?bl\b",
+            r"\bdnsrbl\b",
+            "dnsbl",
+            "(black|block|deny)[ -]?list",
+            "blocked using",
+            "reputation",
+            "banned send",
+            "ip address .{0,60}(blocked|banned|rejected)",
+            "(poor|bad) sender",
+            "user complaints",
+            r"\[bl\d\d\]",
+            r"\(bl\)",
+            r"\bhl:rep",
+            r"ipcheck\.proofpoint",
+            "not authorized to send email directly",
+            "_is_blocked",
+            "black ?holed?",
+            "open relay",
+            "(your|client|sending) (ip|host|server|address).{0,60}(block|reject|denied|"
+            "listed|banned)",
+            "senderbase",
+            "senderscore",
+            "sorbs",
+            "surbl",
+            "uceprotect",
+            "invaluement",
+            "too many unwanted",
+            "blocked (by|for|due)",
+        ),
+    ),
+    (
+        Reason.SPAM,
+        (
+            "likely unsolicited",
+            "unsolicited (mail|email|bulk)",
+            "(spam|junk)[ -]?(message|mail|content|score|detected|rejected)",
+            "(as|is|be|for|suspected|classified as|identified as|considered|"
+            "looks like) spam",
+            r"\b(high probability of|detected as) spam",
+            "dt:spm",
+            "mail content denied",
+            r"\bofr_?506",
+            "spam",
+            "message content rejected",
+            r"\bube\b",
+            r"\buce\b",
+            "virus",
+            "phish",
+            "malware",
+            "infected",
+            "bulk mail",
+            "unwanted (mail|content)",
+        ),
+    ),
+    (
+        Reason.MAILBOX_FULL,
+        (
+            r"(over|exceed\w*|out of)[ -](its |the |their |disk |storage |mailbox )*(quota|"
+            "storage)",
+            "overquota",
+            "quota ?exceeded",
+            "(mailbox|inbox|account) (is |size |limit )*(full|exceeded)",
+            "(inbox|mailbox) is out of storage",
+            "exceeded (storage|mailbox)",
+            "not enough (storage|space|disk)",
+            "(over|disk|mail|storage|user|account|mailbox|inbox)[ _-]?(disk )?quota",
+            "quota (is )?(full|reached|violation|limit)",
+            "(mailbox|mailfolder|inbox|account|folder|box|storage|disk|"
+            "partition)( for .{1,60}| of .{1,60})? (is |was |are )?(currently |too |"
+            "almost |temporarily )*full",
+            "full mailbox",
+            "mailbox .{0,40}(over|exceeds|exceeded).{0,40}(size|limit|quota|storage)",
+            r"(exceed\w*|over) (its |the |their |his |your |local |allowed |"
+            "maximum )*(mailbox|allocated|storage|disk|allowed size)",
+            r"(recipient|user|account).{0,60}exceed\w* .{0,30}(limit|quota|storage|"
+            "size)(?! for messages)",
+            "number of messages in .{0,40}mailbox",
+            "too (much|many) (mail|messages?) (data )?in (the |this |your |"
+            "their )?(mail)?box",
+            "storage (is )?(full|limit|exceeded)",
+            "no (disk )?space left",
+            "out of (disk )?space",
+            "boîte .{0,40}pleine",
+            "postfach.{0,40}voll",
+            "casella .{0,40}piena",
+            "buz[oó]n .{0,40}llen[oa]",
+            "caixa .{0,40}cheia",
+            "переполнен",
+            "квот",
+            "容量",
+            "いっぱい",
+            "邮箱已满",
+            "郵箱已滿",
+        ),
+    ),
+    (
+        Reason.TOO_BIG,
+        (
+            r"(message|mail|size).{0,40}(too (big|large)|exceed\w*.{0,30}(size|limit|"
+            "maximum))",
+            "message size",
+            "size limit (of|exceed)",
+            "exceeds? .{0,30}(size|maximum).{0,30}(message|mail)",
+            "(message|mail) (is )?(too|larger)",
+        ),
+    ),
+)

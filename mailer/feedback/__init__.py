@@ -1,0 +1,1 @@
+"""Stage 5b: what mail and links bring back becomes Events."""

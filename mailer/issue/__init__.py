@@ -1,0 +1,1 @@
+"""Stage 1: an issue file becomes a ParsedIssue."""

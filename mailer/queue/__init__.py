@@ -1,0 +1,1 @@
+"""Entry: dramatiq, which wakes the workers."""

@@ -1,0 +1,90 @@
+"""A person's copies in the ledger, and what else of them mail and webhooks leave behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from mailer.campaign.tables import campaigns
+from mailer.delivery.tables import deliveries
+from mailer.feedback.tables import intake
+from subscribers.privacy.queries import AT_ONCE, Holding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    """One copy that was meant for a person."""
+
+    campaign: int
+    subject: str
+    state: str
+    changed_at: datetime
+    later: str | None
+
+
+def copies_of(session: Session, subscriber_id: int) -> list[Copy]:
+    """All copies that were meant for a person, oldest first."""
+    rows = session.execute(
+        select(
+            campaigns.c.id.label("campaign"),
+            campaigns.c.subject,
+            deliveries.c.state,
+            deliveries.c.changed_at,
+            deliveries.c.later,
+        )
+        .join(campaigns, campaigns.c.id == deliveries.c.campaign_id)
+        .where(deliveries.c.subscriber_id == subscriber_id)
+        .order_by(deliveries.c.id)
+    )
+    return [Copy(**row) for row in rows.mappings()]
+
+
+def forget_tests(session: Session, address_hash: bytes) -> None:
+    """Take an address off the test copies that somebody sent there."""
+    session.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.subscriber_id.is_(None),
+            deliveries.c.address_hash == address_hash,
+            deliveries.c.to_address.is_not(None),
+        )
+        # Not null: a copy without a typed address would look for a subscriber.
+        .values(to_address="")
+    )
+
+
+def purge_tests(session: Session, *, before: datetime) -> int:
+    """Take the addresses off some old test copies; gives how many."""
+    old = (
+        select(deliveries.c.id)
+        .where(
+            deliveries.c.subscriber_id.is_(None),
+            deliveries.c.to_address != "",
+            deliveries.c.changed_at < before,
+        )
+        .limit(AT_ONCE)
+    )
+    statement = update(deliveries).where(deliveries.c.id.in_(old)).values(to_address="")
+    return len(session.execute(statement.returning(deliveries.c.id)).all())
+
+
+def holdings(session: Session) -> list[Holding]:
+    """How much of each kind of record about people the ledger and the intake hold."""
+    count = func.count()
+    kinds = {
+        "copies in the ledger": select(count, func.min(deliveries.c.changed_at)),
+        "test copies that name an address": select(count, func.min(deliveries.c.changed_at)).where(
+            deliveries.c.subscriber_id.is_(None), deliveries.c.to_address != ""
+        ),
+        "webhooks' requests as they came": select(count, func.min(intake.c.received_at)).where(
+            func.length(intake.c.body) > 0
+        ),
+    }
+    found = []
+    for what, query in kinds.items():
+        number, oldest = session.execute(query).one()
+        found.append(Holding(what=what, count=number, oldest=oldest))
+    return found

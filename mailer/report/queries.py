@@ -1,0 +1,199 @@
+"""What the ledger and the events add up to; each function is one question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from mailer.campaign import queries as campaign_queries
+from mailer.campaign.model import Campaign
+from mailer.delivery import ledger
+from mailer.delivery import queries as delivery_queries
+from mailer.delivery.archive import queries as archived
+from mailer.delivery.ledger import Balance
+from mailer.delivery.model import DeliveryState
+from mailer.delivery.tables import deliveries, intents, outcomes
+from subscribers.event import EventType
+from subscribers.tables import consents, events, subscriptions, suppressions
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignReport:
+    """A campaign in figures: copies by state, why some did not arrive, what came back."""
+
+    campaign: Campaign
+    balance: Balance
+    reasons: tuple[tuple[str, str, int], ...]
+    attempts: int
+    later: Mapping[str, int]
+    unsubscribed: int
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discrepancy:
+    """Something in the books that must not be."""
+
+    what: str
+    count: int
+
+
+def campaign_report(session: Session, campaign_id: int) -> CampaignReport:
+    """The figures of one campaign; raises CampaignUnknown."""
+    campaign = campaign_queries.get(session, campaign_id)
+    first_at, last_at, attempts = _attempts(session, campaign_id)
+    return CampaignReport(
+        campaign=campaign,
+        balance=ledger.balance(session, campaign_id),
+        reasons=tuple(delivery_queries.failures(session, campaign_id)),
+        attempts=attempts,
+        later=delivery_queries.later(session, campaign_id),
+        unsubscribed=_unsubscribed(session, campaign_id),
+        first_at=first_at,
+        last_at=last_at,
+    )
+
+
+def _attempts(session: Session, campaign_id: int) -> tuple[datetime | None, datetime | None, int]:
+    row = session.execute(
+        select(
+            func.min(intents.c.at).label("first_at"),
+            func.max(intents.c.at).label("last_at"),
+            func.count().label("attempts"),
+        )
+        .join(deliveries, deliveries.c.id == intents.c.delivery_id)
+        .where(deliveries.c.campaign_id == campaign_id)
+    ).one()
+    rolled_up = archived.sums(session, campaign_id)
+    first = [at for at in (row.first_at, *(one.first_at for one in rolled_up)) if at is not None]
+    last = [at for at in (row.last_at, *(one.last_at for one in rolled_up)) if at is not None]
+    attempts = row.attempts + sum(one.attempts for one in rolled_up)
+    return min(first, default=None), max(last, default=None), attempts
+
+
+def _unsubscribed(session: Session, campaign_id: int) -> int:
+    people: int = session.execute(
+        select(func.count(func.distinct(events.c.subscriber_id))).where(
+            events.c.campaign_id == campaign_id, events.c.type == EventType.UNSUBSCRIBED
+        )
+    ).scalar_one()
+    return people
+
+
+def discrepancies(session: Session, campaign_id: int) -> list[Discrepancy]:
+    """Check the books of a campaign against themselves; nothing wrong gives an empty list."""
+    balance = ledger.balance(session, campaign_id)
+    questions = {
+        "people of the audience without an entry, or too many entries": abs(
+            balance.audience - sum(balance.states.values())
+        ),
+        "sent without an outcome that says so": _count_sent_unproved(session, campaign_id),
+        "final without a word on why it was let fly": _count_flown_unasked(session, campaign_id),
+        "copies with more than one attempt that ended in 'sent'": _count_doubled(
+            session, campaign_id
+        ),
+    }
+    return [Discrepancy(what=what, count=count) for what, count in questions.items() if count]
+
+
+def put_back(session: Session, campaign_id: int) -> int:
+    """How many times a person has put a copy back, to be sent again."""
+    times: int = session.execute(
+        select(func.count())
+        .select_from(outcomes)
+        .join(deliveries, deliveries.c.id == outcomes.c.delivery_id)
+        .where(
+            deliveries.c.campaign_id == campaign_id,
+            outcomes.c.verdict == delivery_queries.PUT_BACK,
+        )
+    ).scalar_one()
+    return times
+
+
+def _count_sent_unproved(session: Session, campaign_id: int) -> int:
+    proved = select(outcomes.c.delivery_id).where(outcomes.c.verdict == "sent")
+    return _count(
+        session,
+        campaign_id,
+        deliveries.c.state == DeliveryState.SENT,
+        deliveries.c.id.not_in(proved),
+    )
+
+
+def _count_flown_unasked(session: Session, campaign_id: int) -> int:
+    asked = select(intents.c.delivery_id)
+    return _count(
+        session,
+        campaign_id,
+        deliveries.c.state.in_([DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.UNKNOWN]),
+        deliveries.c.id.not_in(asked),
+    )
+
+
+def _count_doubled(session: Session, campaign_id: int) -> int:
+    doubled = (
+        select(outcomes.c.delivery_id)
+        .where(outcomes.c.verdict == "sent")
+        .group_by(outcomes.c.delivery_id)
+        .having(func.count() > 1)
+    )
+    return _count(session, campaign_id, deliveries.c.id.in_(doubled))
+
+
+def _count(session: Session, campaign_id: int, *conditions: object) -> int:
+    found: int = session.execute(
+        select(func.count())
+        .select_from(deliveries)
+        .where(deliveries.c.campaign_id == campaign_id, *conditions)  # type: ignore[arg-type]
+    ).scalar_one()
+    return found
+
+
+def standing(
+    session: Session, subscriber_id: int, newsletter_id: int
+) -> tuple[str, datetime, datetime | None] | None:
+    """Where a person stands with a newsletter: status, since when in it, when they left."""
+    row = session.execute(
+        select(subscriptions.c.status, subscriptions.c.joined_at, subscriptions.c.left_at).where(
+            subscriptions.c.subscriber_id == subscriber_id,
+            subscriptions.c.newsletter_id == newsletter_id,
+        )
+    ).first()
+    return (row.status, row.joined_at, row.left_at) if row else None
+
+
+def suppressed_since(session: Session, hashes: list[bytes]) -> list[tuple[datetime, str, str]]:
+    """Suppressions of an address and its domain: since when, scope, why."""
+    rows = session.execute(
+        select(suppressions.c.at, suppressions.c.scope, suppressions.c.reason).where(
+            suppressions.c.value_hash.in_(hashes)
+        )
+    )
+    return [(row.at, row.scope, row.reason) for row in rows]
+
+
+def happened(
+    session: Session, subscriber_id: int, *, campaign_id: int, newsletter_id: int
+) -> list[tuple[datetime, str, str]]:
+    """What was reported about a person in a campaign, and about their subscription."""
+    told = session.execute(
+        select(events.c.at, events.c.type, events.c.source, events.c.effect).where(
+            events.c.subscriber_id == subscriber_id,
+            (events.c.campaign_id == campaign_id)
+            | (events.c.campaign_id.is_(None) & (events.c.newsletter_id == newsletter_id)),
+        )
+    )
+    agreed = session.execute(
+        select(consents.c.at, consents.c.action, consents.c.source).where(
+            consents.c.subscriber_id == subscriber_id, consents.c.newsletter_id == newsletter_id
+        )
+    )
+    return [
+        *((row.at, f"{row.type}, reported by {row.source}", row.effect) for row in told),
+        *((row.at, f"consent: {row.action}", f"by {row.source}") for row in agreed),
+    ]

@@ -1,0 +1,20 @@
+"""How long each kind of record about people is kept: `[retention]`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from mailer.section import Section
+
+
+class RetentionSettings(Section):
+    """What `mailer privacy purge` ends; run it daily."""
+
+    #: Deliveries, opens and clicks one by one; the sums in reports stay.
+    events: timedelta = timedelta(days=400)
+    #: People who were asked to confirm and never did.
+    pending: timedelta = timedelta(days=30)
+    #: Addresses that tests were sent to.
+    tests: timedelta = timedelta(days=30)
+    #: Webhooks' requests as they came, once they are applied.
+    requests: timedelta = timedelta(days=7)

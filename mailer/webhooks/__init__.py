@@ -1,0 +1,1 @@
+"""Stage 5a: a provider's words become Events."""

@@ -1,0 +1,101 @@
+"""MailerSend: an HMAC-SHA256 of the body in hexadecimal; one event a request.
+
+Names follow "Webhooks" in MailerSend's developer documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mailer.webhook_settings import WebhooksSettings
+from mailer.webhooks import verify as prove
+from mailer.webhooks.blame import blame
+from mailer.webhooks.model import Incoming, Received, Report, ReportedEvent
+from mailer.webhooks.payload import Item, Passed, kind_of, listed, read_json, report
+from subscribers.event import EventType
+from subscribers.reason import Reason
+
+_TYPES: Mapping[str, EventType | None] = {
+    "queued": None,
+    "processed": None,
+    "sent": None,
+    "delivered": EventType.DELIVERED,
+    "deferred": EventType.DEFERRED,
+    "soft_bounced": EventType.BOUNCED,
+    "hard_bounced": EventType.BOUNCED,
+    "opened": EventType.OPENED,
+    "opened_unique": EventType.OPENED,
+    "clicked": EventType.CLICKED,
+    "clicked_unique": EventType.CLICKED,
+    "unsubscribed": EventType.UNSUBSCRIBED,
+    "spam_complaint": EventType.COMPLAINED,
+    "survey_opened": None,
+    "survey_submitted": None,
+}
+#: Whole families that are about the account, not about a message.
+_ELSEWHERE = (
+    "sender_identity.",
+    "maintenance.",
+    "inbound_forward.",
+    "email_",
+    "bulk_email.",
+    "recipient.",
+    "sms.",
+    "webhook.",
+)
+
+
+def verify(settings: WebhooksSettings, request: Incoming) -> str:
+    """Check the header `Signature` over the raw body."""
+    signature = request.headers.get("signature", "")
+    prove.hmac_hex(settings.mailersend.key, request.body, signature)
+    return prove.body_id(request.body)
+
+
+def parse(received: Received) -> Report:
+    """Read the event."""
+    return report(listed(read_json(received.body)), _events, received)
+
+
+def _events(item: Item, received: Received) -> Iterator[ReportedEvent]:
+    full = item.text("type")
+    if full.startswith(_ELSEWHERE):
+        raise Passed(full)
+    data = item.item("data")
+    name = data.text("type") or full.removeprefix("activity.")
+    kind = kind_of(_TYPES, name)
+    morph = data.item("morph")
+    said = morph.first("reason", "readable_reason")
+    hardness, reason = (
+        blame(name == "hard_bounced", said=said)
+        if kind is EventType.BOUNCED
+        else (None, Reason.UNKNOWN)
+    )
+    email = data.item("email")
+    yield ReportedEvent(
+        id=data.id("id"),
+        type=kind,
+        at=data.moment("created_at") or item.moment("created_at") or received.at,
+        recipient=email.address("recipient", "email"),
+        hardness=hardness,
+        reason=reason,
+        token=email.token("headers"),
+        provider_id=email.text("message", "id", most=255),
+        text=said,
+    )
+
+
+SAMPLE = {
+    "type": "activity.hard_bounced",
+    "created_at": "{iso}",
+    "data": {
+        "id": "{id}",
+        "type": "hard_bounced",
+        "created_at": "{iso}",
+        "email": {
+            "message": {"id": "62fb66bef54a112e920b5493"},
+            "recipient": {"email": "nobody@example.com"},
+        },
+        "morph": {"object": "recipient_bounce", "reason": "550 5.1.1 No such mailbox"},
+    },
+}
