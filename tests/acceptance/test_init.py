@@ -1,0 +1,172 @@
+"""`mailer init`: what it makes, what it keeps, what it asks."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mailer.cli.app import main
+from mailer.settings import load
+
+ANSWERS = (
+    "--name",
+    "Ünser Brief",
+    "--from",
+    "Ann <ann@example.com>",
+    "--postal-address",
+    "1 Road, Town",
+)
+
+
+def mailer(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mailer", *arguments],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {
+        path.name: path.read_bytes() for path in folder.iterdir() if "pressrun.db" not in path.name
+    }
+
+
+def mode(file: Path) -> int:
+    return stat.S_IMODE(file.stat().st_mode)
+
+
+def test_options_answer_everything_and_a_second_time_keeps_everything(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hunter2\n")
+    options = (
+        *ANSWERS,
+        "--public-url=https://news.example.com/",
+        "--relay-host=smtp.example.com",
+        "--relay-username=ann",
+        "--relay-password-file=secret",
+        "--language=pt-BR",
+        "--timezone=Asia/Tokyo",
+        "--yes",
+    )
+    first = mailer("init", "news", *options, cwd=tmp_path)
+
+    assert first.returncode == 0, first.stderr
+    folder = tmp_path / "news"
+    settings = load(folder / "pressrun.toml")
+    assert settings.public_url == "https://news.example.com"
+    assert (settings.relay.host, settings.relay.port) == ("smtp.example.com", 587)
+    assert settings.relay.password is not None
+    assert settings.relay.password.get_secret_value() == "hunter2"
+    assert "hunter2" not in (folder / "pressrun.toml").read_text()
+    assert mode(folder / "pressrun.keys") == 0o600
+    assert "lang: pt-BR\n" in (folder / "issue.md").read_text()
+    assert first.stdout.count("  mailer ") == 3
+    before = snapshot(folder)
+    second = mailer("init", "news", *options, cwd=tmp_path)
+    assert second.returncode == 0, second.stderr
+    assert snapshot(folder) == before
+    assert second.stdout.count("kept  ") == 4
+
+    stats = mailer("subscribers", "stats", "--newsletter", "nser-brief", cwd=folder)
+    assert "Ünser Brief: 0 would receive" in stats.stdout, stats.stderr
+
+
+def test_keys_that_are_lost_are_not_made_anew(tmp_path: Path) -> None:
+    assert mailer("init", *ANSWERS, "--yes", cwd=tmp_path).returncode == 0
+    (tmp_path / "pressrun.keys").unlink()
+    again = mailer("init", *ANSWERS, "--yes", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "restore the file from a backup" in again.stderr
+    assert not (tmp_path / "pressrun.keys").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "say --name"),
+        (("--name", "x", "--from", "nobody"), "--from: 'nobody' has no @"),
+        ((*ANSWERS, "--public-url", "news"), "--public-url: 'news' is no address"),
+        ((*ANSWERS, "--timezone", "Mars/Base"), "'Mars/Base' is no time zone"),
+        ((*ANSWERS, "--language", "klingon please"), "'klingon please' is no language"),
+        ((*ANSWERS, "--slug", "Not So"), "'Not So' is no short name"),
+        ((*ANSWERS, "--relay-password-file", "absent"), "there is no file absent"),
+    ],
+    ids=["nothing", "from", "url", "timezone", "language", "slug", "password-file"],
+)
+def test_a_mistake_is_one_line_and_makes_nothing(
+    options: tuple[str, ...],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["mailer", "init", *options, "--yes"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert words in told
+    assert told.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_on_a_terminal_it_asks_and_hides_the_password(tmp_path: Path) -> None:
+    conversation = [
+        ("Name of the newsletter", "My News"),
+        ("From, as", "nobody"),
+        ("has no @", "Ann <ann@example.com>"),
+        ("Postal address", "1 Road, Town"),
+        ("Public URL", "https://news.example.com"),
+        ("Relay (SMTP server)", "smtp.example.com"),
+        ("Its port [587]", ""),
+        ("Username there", "ann"),
+        ("Password there: ", "hunter2"),
+        ("Next", ""),
+    ]
+    seen = converse(conversation, tmp_path)
+    assert "hunter2" not in seen
+    settings = load(tmp_path / "pressrun.toml")
+    assert settings.relay.username == "ann"
+    assert settings.relay.password is not None
+    assert settings.relay.password.get_secret_value() == "hunter2"
+    assert mode(tmp_path / "relay.password") == 0o600
+
+
+def converse(conversation: list[tuple[str, str]], cwd: Path) -> str:
+    """Run `mailer init` on a terminal; answer each question once it is there. Gives the screen."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mailer", "init"],
+        cwd=cwd,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    screen, deadline = "", time.monotonic() + 60
+    try:
+        for question, answer in conversation:
+            start = len(screen)
+            while question not in screen[max(0, start - len(question)) :]:
+                assert time.monotonic() < deadline, screen
+                if select.select([ours], [], [], 0.1)[0]:
+                    screen += os.read(ours, 4096).decode(errors="replace")
+            os.write(ours, f"{answer}\n".encode())
+        assert process.wait(30) == 0, screen
+    finally:
+        process.kill()
+        os.close(ours)
+    return screen

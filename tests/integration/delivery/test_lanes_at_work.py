@@ -1,0 +1,212 @@
+"""Limits, storms, turns and relays, with real senders and a server's own log as the judge."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from bisect import bisect_left
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from sqlalchemy import func, select
+
+from mailer.delivery import grants
+from mailer.delivery.grants import WHOLE
+from mailer.delivery.pace import Limits
+from mailer.delivery.send import Sender
+from mailer.delivery.tables import deliveries, intents, pacing
+from mailer.settings import RelaySettings, SendingSettings, Settings
+from subscribers.database import Database
+from tests.integration.delivery.conftest import World
+from tests.integration.delivery.test_send import QUICK, Plant, copies, over, settings
+from tests.services import sink as sinks
+from tests.services.smtp import SmtpSink
+
+#: A window that no limit may be passed in, in seconds.
+WINDOW = 10.0
+#: People in the lane that must not suffer.
+OTHERS = 160
+#: What no database has a part in is run on one.
+ON_ONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def now_world(world: World) -> World:
+    world.now = datetime.now(UTC)
+    return world
+
+
+def limit(world: World, lane: str, limits: Limits) -> None:
+    with world.database.write() as session:
+        grants.set_limits(session, "default", lane, limits, now=datetime.now(UTC))
+
+
+def people(world: World, count: int, domain: str, start: int = 0) -> list[str]:
+    names = [f"p{n}@{domain}" for n in range(start, start + count)]
+    world.add_people(*names)
+    return names
+
+
+def most_in(moments: list[float], window: float) -> int:
+    """The most moments that lie in any window so long."""
+    moments = sorted(moments)
+    return max(bisect_left(moments, at + window) - n for n, at in enumerate(moments))
+
+
+def wait(until: object, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not until():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.05)
+
+
+def test_three_workers_together_never_pass_a_limit_in_any_ten_seconds(
+    now_world: World, tmp_path: Path
+) -> None:
+    per_second = 25
+    people(now_world, 290, "example.com")
+    limit(now_world, WHOLE, Limits(per_second=per_second))
+    campaign = now_world.add_campaign()
+    now_world.plan(campaign, chunk_size=20)
+    log = tmp_path / "sink.log"
+    with sinks.running(log) as (port, _), ExitStack() as stack:
+        told = Settings(
+            database_url=now_world.database.url,
+            relay=RelaySettings(port=port, connections=4),
+            sending=QUICK,
+        )
+        for _ in range(3):
+            database = Database(now_world.database.url)
+            stack.callback(database.dispose)
+            sender = Sender(settings=told, database=database, keyring=now_world.keyring)
+            thread = Thread(target=lambda sender=sender: asyncio.run(sender.run()))
+            thread.start()
+            stack.callback(thread.join, 20)
+            stack.callback(sender.stop)
+        wait(lambda: len(sinks.read_log(log)) == 290, 40)
+    moments = [accepted.time for accepted in sinks.read_log(log)]
+    assert most_in(moments, WINDOW) <= per_second * WINDOW
+    # The limit is used, not only kept.
+    assert len(moments) / (max(moments) - min(moments)) > per_second / 2
+    with now_world.database.read() as session:
+        workers = session.execute(select(func.count(func.distinct(intents.c.worker)))).scalar_one()
+    assert workers == 3
+
+
+@pytest.mark.chaos  # it compares paces, which a busy machine bends
+def test_a_storm_in_one_lane_slows_that_lane_and_no_other(
+    now_world: World, smtp_sink: SmtpSink
+) -> None:
+    """The others go as fast as their limit, with the storm as without it."""
+    limit(now_world, "other", Limits(per_second=60))
+    people(now_world, OTHERS, "example.com")
+    with Plant(now_world, settings(now_world, smtp_sink)) as plant:
+        calm = now_world.add_campaign(words="calm")
+        plant.wait(over(now_world, calm), 30)
+        without = pace_of(smtp_sink, 0)
+        # Everybody at Gmail is put off, for ever.
+        for person in people(now_world, 200, "gmail.com"):
+            smtp_sink.answer(person, "421 4.7.28 too many messages, slow down…")
+        now_world.now = datetime.now(UTC)
+        stormy = now_world.add_campaign(words="stormy")
+        plant.wait(lambda: len(smtp_sink.received) == 2 * OTHERS, 40)
+        tries = tried(now_world, stormy, "gmail")
+        with_storm = pace_of(smtp_sink, OTHERS)
+    assert with_storm >= 0.95 * without
+    with now_world.database.read() as session:
+        slowed = session.execute(select(pacing.c.lane, pacing.c.rate)).all()
+    assert {row.lane for row in slowed if row.rate is not None} == {"gmail"}
+    # Of two hundred people nobody but the first few was tried before the lane went slow.
+    assert 0 < tries < 100
+
+
+def pace_of(sink: SmtpSink, start: int) -> float:
+    """Messages a second, from this one on."""
+    moments = sorted(mail.at for mail in sink.received)[start : start + OTHERS]
+    return (len(moments) - 1) / (moments[-1] - moments[0])
+
+
+def tried(world: World, campaign: int, lane: str) -> int:
+    with world.database.read() as session:
+        return session.execute(
+            select(func.count())
+            .select_from(intents)
+            .join(deliveries, deliveries.c.id == intents.c.delivery_id)
+            .where(deliveries.c.campaign_id == campaign, deliveries.c.lane == lane)
+        ).scalar_one()
+
+
+@ON_ONE
+def test_a_small_campaign_starts_within_a_few_slices_beside_a_huge_one(
+    now_world: World, smtp_sink: SmtpSink
+) -> None:
+    limit(now_world, "other", Limits(per_second=100))
+    people(now_world, 1500, "example.com")
+    brief = SendingSettings(**{**QUICK.model_dump(), "slice_seconds": 0.5, "chunk_size": 50})
+    told = settings(now_world, smtp_sink).model_copy(update={"sending": brief})
+    huge = now_world.add_campaign(words="huge")
+    with Plant(now_world, told) as plant:
+        plant.wait(lambda: len(smtp_sink.received) > 50)
+        now_world.now = datetime.now(UTC)
+        small = now_world.add_campaign(words="small")
+        plant.wait(lambda: "sent" in now_world.states(small), 5)
+        assert now_world.states(huge).count("queued") > 500
+
+
+def two_relays(world: World, first: RelaySettings, second: RelaySettings) -> Settings:
+    return Settings(
+        database_url=world.database.url,
+        relays={"first": first, "second": second},
+        sending=SendingSettings(**{**QUICK.model_dump(), "chunk_size": 5}),
+    )
+
+
+@ON_ONE
+def test_a_sick_relay_is_left_out_and_probed_back(now_world: World, smtp_sink: SmtpSink) -> None:
+    late = SmtpSink()
+    people(now_world, 50, "example.com")
+    told = two_relays(
+        now_world,
+        RelaySettings(port=late.port, weight=50),
+        RelaySettings(port=smtp_sink.port),
+    )
+    campaign = now_world.add_campaign(words="one")
+    with Plant(now_world, told) as plant:
+        plant.wait(over(now_world, campaign))
+        assert len(smtp_sink.received) == 50
+        with now_world.database.read() as session:
+            assert session.execute(select(func.max(intents.c.attempt))).scalar_one() == 1
+        late.start()
+        try:
+            time.sleep(1)
+            now_world.now = datetime.now(UTC)
+            again = now_world.add_campaign(words="two")
+            plant.wait(over(now_world, again))
+        finally:
+            plant.__exit__()
+            plant.threads.clear()
+            late.stop()
+    assert len(late.received) > 25
+    assert len(late.received) + len(smtp_sink.received) == 100
+
+
+@ON_ONE
+def test_relays_share_the_mail_by_weight(now_world: World, smtp_sink: SmtpSink) -> None:
+    other = SmtpSink()
+    other.start()
+    people(now_world, 400, "example.com")
+    told = two_relays(
+        now_world, RelaySettings(port=smtp_sink.port, weight=3), RelaySettings(port=other.port)
+    )
+    campaign = now_world.add_campaign()
+    try:
+        with Plant(now_world, told) as plant:
+            plant.wait(over(now_world, campaign), 30)
+    finally:
+        other.stop()
+    # Eighty draws of three in four: four and a half standard deviations.
+    assert 0.53 < len(smtp_sink.received) / 400 < 0.97
+    assert set((copies(smtp_sink) + copies(other)).values()) == {1}
