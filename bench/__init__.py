@@ -1,0 +1,10 @@
+"""Benchmarks: `python -m bench` measures and writes docs/benchmarks.md and its plot.
+
+    content   the sample issues, rendered            ground    a database full of people
+    sink      a server that takes all mail           cpu       CPU and memory of processes
+    sending   `mailer worker` end to end             memory    one worker, short list and long
+    peers     smtplib and aiosmtplib                 limits    openssl, bare INSERT
+    stages    compose alone, ledger alone            report    figures -> page and plot
+
+Machines are shared and their speed moves: trust ratios within one run, and CPU over time.
+"""

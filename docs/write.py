@@ -1,0 +1,160 @@
+"""Writes docs/settings.md and docs/cli.md from the program itself: `python -m docs.write`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, get_args, get_origin
+
+import typer
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from mailer.cli.app import app
+from mailer.settings import Settings
+
+DOCS = Path(__file__).parent
+_FIELD = re.compile(r"((?:    #: .*\n)*)    (\w+): ")
+
+
+def settings_page() -> str:
+    """Every setting with its variable, default and meaning."""
+    lines = [
+        "# Settings",
+        "",
+        "*Written by `python -m docs.write` from `mailer/settings.py`.*",
+        "",
+        "`mailer init` writes a commented `pressrun.toml`. It is read from the current folder, or",
+        "from where `--config` or `PRESSRUN_CONFIG` says; relative paths in it start from its own",
+        "folder. Each setting is also a variable, which beats the file. A secret may stand in a",
+        "file of its own: `…_file` in the file, `…_FILE` as a variable. A name that is none is an",
+        "error, not a silent nothing.",
+    ]
+    for prefix, section in _sections():
+        title = f"`[{prefix}]`" if prefix else "At the top of the file"
+        lines += ["", f"## {title}", "", inspect.getdoc(section) or "", ""]
+        if named := own_fields(section):
+            lines += ["| setting | variable | default | |", "| --- | --- | --- | --- |"]
+            lines += [_setting(prefix, section, name) for name in named]
+    return "\n".join(lines) + "\n"
+
+
+def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
+    yield "", Settings
+    yield from _inside(Settings, "")
+
+
+def _inside(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The sections within a section; `a.b` in the file is `A__B` in a variable."""
+    for name, field in model.model_fields.items():
+        if section := _section_of(field):
+            yield f"{prefix}{name}", section
+            yield from _inside(section, f"{prefix}{name}.")
+
+
+def _section_of(field: FieldInfo) -> type[BaseModel] | None:
+    for kind in (field.annotation, *get_args(field.annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
+
+
+def own_fields(section: type[BaseModel]) -> list[str]:
+    """The settings of a section, without the sections below it."""
+    return [name for name, field in section.model_fields.items() if not _section_of(field)]
+
+
+def meanings(section: type[BaseModel]) -> dict[str, str]:
+    """What the `#:` comments above a section's settings say."""
+    found = _FIELD.findall(inspect.getsource(section))
+    return {name: " ".join(re.findall(r"#: (.*)", comment)) for comment, name in found}
+
+
+def _setting(prefix: str, section: type[BaseModel], name: str) -> str:
+    field = section.model_fields[name]
+    variable = "PRESSRUN_" + "__".join(part for part in (*prefix.split("."), name) if part).upper()
+    what = " ".join(filter(None, (meanings(section).get(name), _bounds(field))))
+    return f"| `{name}` | `{variable}` | {_default(field)} | {what} |"
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if field.is_required():
+        return "required"
+    if value is None or isinstance(value, SecretStr):
+        return "none"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _bounds(field: FieldInfo) -> str:
+    if get_origin(field.annotation) is Literal:
+        choices = get_args(field.annotation)
+        return f"One of {', '.join(f'`{each}`' for each in choices)}."
+    names = {"ge": "at least", "le": "at most", "gt": "more than", "lt": "less than"}
+    limits = [
+        f"{words} {getattr(limit, name)}"
+        for limit in field.metadata
+        for name, words in names.items()
+        if hasattr(limit, name)
+    ]
+    return f"({', '.join(limits)})" if limits else ""
+
+
+def cli_page() -> str:
+    """Every command with its options and an example."""
+    lines = [
+        "# The command line",
+        "",
+        "*Written by `python -m docs.write` from the program's own help.*",
+        "",
+        "Exit codes: 0 done, 1 the job failed, 2 your mistake (one line says what, where and how",
+        "to mend it), 130 ended by Ctrl-C. Commands that print data take `--json`; tables and",
+        "progress bars become plain lines in a pipe. `mailer --config FILE COMMAND` reads another",
+        "`pressrun.toml`, `mailer --verbose COMMAND` tells more.",
+    ]
+    for name, command in commands():
+        lines += ["", f"## {name}", "", inspect.cleandoc(command.help or "")]
+        rows = [_parameter(each) for each in command.params if each.name != "help"]
+        if rows:
+            lines += ["", "| | |", "| --- | --- |", *rows]
+    return "\n".join(lines) + "\n"
+
+
+def commands() -> Iterator[tuple[str, typer.core.TyperCommand]]:
+    """Every command that does something, with its whole name."""
+    yield from _below("mailer", typer.main.get_command(app))
+
+
+def _below(name: str, command: object) -> Iterator[tuple[str, typer.core.TyperCommand]]:
+    if isinstance(command, typer.core.TyperGroup):
+        context = typer.Context(command)
+        for each in command.list_commands(context):
+            yield from _below(f"{name} {each}", command.get_command(context, each))
+    elif isinstance(command, typer.core.TyperCommand):
+        yield name, command
+
+
+def _parameter(parameter: object) -> str:
+    words = str(getattr(parameter, "help", None) or "")
+    if isinstance(parameter, typer.core.TyperArgument):
+        shown = parameter.metavar or (parameter.name or "").upper()
+        optional = "" if parameter.required else " May be left out."
+        return f"| `{shown}` | {words}{optional} |"
+    assert isinstance(parameter, typer.core.TyperOption)
+    shown = ", ".join(f"`{each}`" for each in (*parameter.opts, *parameter.secondary_opts))
+    # Defaults that are words or numbers tell something; flags and lists do not.
+    default = parameter.default
+    told = isinstance(default, (str, int)) and not isinstance(default, bool) and default != ""
+    return f"| {shown} | {words}{f' Default: `{default}`.' if told else ''} |"
+
+
+def main() -> None:
+    """Write both pages."""
+    (DOCS / "settings.md").write_text(settings_page(), encoding="utf-8")
+    (DOCS / "cli.md").write_text(cli_page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
