@@ -89,6 +89,12 @@ def newsletter(session: Session, newsletter_id: int) -> Newsletter:
     )
 
 
+def hold_newsletter(session: Session, newsletter_id: int) -> Newsletter:
+    """The newsletter of this id, which nobody else changes meanwhile; raises NewsletterUnknown."""
+    this = select(*_NEWSLETTER).where(newsletters_table.c.id == newsletter_id)
+    return _newsletter_where(session, this.with_for_update())
+
+
 def newsletter_by_slug(session: Session, slug: str) -> Newsletter:
     """The newsletter of this short name; raises NewsletterUnknown, which names those there are."""
     try:

@@ -28,6 +28,7 @@ def _place(module: str, attribute: str, panel: str, words: str) -> Place:
 COMMANDS = {
     "init": _place("init", "init", "Start", "Set up an installation and its newsletter."),
     "demo": _place("demo", "demo", "Start", "See everything at work on this machine, for real."),
+    "newsletter": _place("newsletter", "app", "Start", "The newsletters: add, show, change."),
     "issue": _place("issue", "app", "Write and send", "Begin an issue, check it, render it."),
     "theme": _place("theme", "app", "Write and send", "What an issue looks like."),
     "campaign": _place(

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from mailer.cli import screenshots
+from mailer.cli.newsletter_row import change
 from mailer.cli.output import FAILED, MISTAKE, emit_json, fail, say, show_table
 from mailer.cli.runtime import runtime
 from mailer.issue.model import ParsedIssue
@@ -21,7 +22,6 @@ from mailer.render.model import NewsletterLook, SystemSlot
 from mailer.render.preview import fill
 from mailer.render.render import constants, render
 from mailer.resources import templates
-from subscribers import queries as people
 
 app = typer.Typer(
     help="Themes: what an issue looks like.", no_args_is_help=True, add_completion=False
@@ -142,8 +142,7 @@ def use(
     folder = themes.load(theme).folder
     here = runtime()
     which = here.newsletter(newsletter)
-    with here.database.write() as session:
-        people.set_newsletter(session, replace(which, theme=theme))
+    change(here, which, {"theme": theme})
     say(f"{which.name} now looks like {folder}")
 
 
