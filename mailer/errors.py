@@ -37,6 +37,10 @@ class CampaignRefused(UsersMistake):
     """The campaign can't do this in the state it is in."""
 
 
+class AudienceEmpty(CampaignRefused):
+    """Nobody would get it; `mailer subscribers stats` shows whom there is, and who left."""
+
+
 class AlreadyScheduled(UsersMistake):
     """This issue was scheduled before; add --again to send it to those who have no copy."""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, DateTime, Integer, MetaData, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
 
@@ -160,6 +161,8 @@ def _translated(place: str) -> Iterator[None]:
             words = str(exc.orig).strip().splitlines() or [type(exc.orig).__name__]
             raise DatabaseUnavailable(f"{place}: {words[0]}; {_remedy(exc)}") from exc
         raise
+    except NoConnectionFree as exc:
+        raise DatabaseBusy("all connections to the database are in use; try again") from exc
     except OSError as exc:
         if exc.errno == errno.ENOSPC:
             raise DatabaseFull from exc

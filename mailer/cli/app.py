@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -101,7 +101,13 @@ def options(
 def main() -> None:
     """Run `mailer`; exit codes: 0 done, 1 the job failed, 2 the user's mistake."""
     try:
-        app()
+        # Typer would draw a box of seven lines around a mistyped option.
+        sys.exit(app(prog_name="mailer", standalone_mode=False))
+    except typer.TyperException as exc:
+        _tell_usage(exc)
+    except typer.Abort:
+        err.print("Aborted.")
+        sys.exit(FAILED)
     except UsersMistake as exc:
         err.print(f"mailer: {exc}", markup=False)
         sys.exit(MISTAKE)
@@ -112,3 +118,14 @@ def main() -> None:
         # Whoever read our output has seen enough.
         sys.stderr.close()
         sys.exit(FAILED)
+
+
+def _tell_usage(exc: typer.TyperException) -> NoReturn:
+    """One line: what can't be understood of the command line, and who explains it."""
+    words = " ".join(exc.format_message().split())
+    if words:  # without words it is a group without a command, whose help is out already
+        context = getattr(exc, "ctx", None)
+        command = context.command_path if context else "mailer"
+        end = "" if words.endswith((".", "?", "!")) else "."
+        err.print(f"mailer: {words}{end} See `{command} --help`.", markup=False)
+    sys.exit(exc.exit_code)

@@ -31,7 +31,7 @@ from mailer.delivery import queries as delivery_queries
 from mailer.delivery.model import DeliveryState
 from mailer.delivery.plan import plan_single
 from mailer.delivery.send import Sender
-from mailer.errors import TimeInvalid
+from mailer.errors import AudienceEmpty, TimeInvalid
 from mailer.issue.parse import examine, read
 from subscribers import address, audience
 from subscribers.audience import AudienceCount
@@ -169,6 +169,8 @@ def schedule(
         _show_plan(which, frozen, people, due_at, zone, at_once=at_once)
         if chosen is not None:
             say(f"{'segment':>10}  {chosen}")
+    if at_once and not people.size:
+        raise AudienceEmpty
     confirm(f"Send it to {people.size} people?", yes=yes)
     with here.database.write() as session:
         campaign_queries.keep_images(session, frozen.images, now=datetime.now(UTC))

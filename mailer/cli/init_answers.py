@@ -60,8 +60,13 @@ def read_text(text: str) -> str:
 
 def read_url(text: str) -> str:
     """The http or https address of this installation."""
-    parts = urlsplit(text.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+    try:
+        parts = urlsplit(text.strip())
+        usable = parts.scheme in ("http", "https") and parts.hostname and not parts.query
+        usable = usable and parts.port != 0  # reading a port over 65535 raises
+    except ValueError:
+        usable = False
+    if not usable:
         raise AnswerInvalid(f"{text!r} is no address; write it like https://news.example.com")
     return text.strip().rstrip("/")
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mailer import migrations
 from mailer.cli.init_answers import NewsletterAnswers, RelayAnswers
@@ -52,7 +53,7 @@ tls = {tls}
 
 [web]
 # host = "127.0.0.1"
-# port = 8025
+{web_port}
 # Opens POST /webhooks/generic for bounces and complaints; docs/webhooks.md tells how to make one.
 # generic_secret_file = "webhook.secret"
 
@@ -79,9 +80,17 @@ def write_settings(file: Path, public_url: str, relay: RelayAnswers) -> list[Pat
         port=relay.port,
         tls=_toml(relay.tls),
         login=_login(relay.username, password_file),
+        web_port=_web_port(public_url),
     )
     write_new(file, text)
     return written
+
+
+def _web_port(public_url: str) -> str:
+    """Where no proxy stands between, the web process must listen at the URL's own port."""
+    parts = urlsplit(public_url)
+    direct = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
+    return f"port = {parts.port}" if direct and parts.port else "# port = 8025"
 
 
 def _login(username: str | None, password_file: str | None) -> str:

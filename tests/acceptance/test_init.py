@@ -97,12 +97,13 @@ def test_keys_that_are_lost_are_not_made_anew(tmp_path: Path) -> None:
         ((), "say --name"),
         (("--name", "x", "--from", "nobody"), "--from: 'nobody' has no @"),
         ((*ANSWERS, "--public-url", "news"), "--public-url: 'news' is no address"),
+        ((*ANSWERS, "--public-url", "http://127.0.0.1:99999"), "99999' is no address"),
         ((*ANSWERS, "--timezone", "Mars/Base"), "'Mars/Base' is no time zone"),
         ((*ANSWERS, "--language", "klingon please"), "'klingon please' is no language"),
         ((*ANSWERS, "--slug", "Not So"), "'Not So' is no short name"),
         ((*ANSWERS, "--relay-password-file", "absent"), "there is no file absent"),
     ],
-    ids=["nothing", "from", "url", "timezone", "language", "slug", "password-file"],
+    ids=["nothing", "from", "url", "url-port", "timezone", "language", "slug", "password-file"],
 )
 def test_a_mistake_is_one_line_and_makes_nothing(
     options: tuple[str, ...],
@@ -120,6 +121,62 @@ def test_a_mistake_is_one_line_and_makes_nothing(
     assert words in told
     assert told.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [("http://127.0.0.1:8123", 8123), ("http://localhost", 8025), ("https://n.example:444", 8025)],
+)
+def test_the_web_process_listens_where_the_public_url_leads(
+    url: str, port: int, tmp_path: Path
+) -> None:
+    made = mailer("init", *ANSWERS, "--public-url", url, "--yes", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert load(tmp_path / "pressrun.toml").web.port == port
+
+
+def test_an_issue_for_nobody_is_not_scheduled_and_keeps_its_number(tmp_path: Path) -> None:
+    assert mailer("init", *ANSWERS, "--yes", cwd=tmp_path).returncode == 0
+    now = ("campaign", "schedule", "issue.md", "--now", "--yes")
+    refused = mailer(*now, cwd=tmp_path)
+    assert (refused.returncode, refused.stderr.splitlines()[-1]) == (
+        2,
+        "mailer: Nobody would get it; `mailer subscribers stats` shows whom there is,"
+        " and who left.",
+    )
+    assert mailer("subscribers", "add", "ann@example.com", cwd=tmp_path).returncode == 0
+    assert mailer(*now, cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("frobnicate",), "No such command 'frobnicate'. See `mailer --help`."),
+        (("campaign", "sennd"), "No such command 'sennd'. Did you mean 'resend'? See"),
+        (
+            ("subscribers", "list", "--nope"),
+            "No such option: --nope. See `mailer subscribers list --help`.",
+        ),
+        (("subscribers", "add"), "Missing argument"),
+        (("lanes", "set", "gmail", "--per-second", "many"), "Invalid value for '--per-second'"),
+    ],
+)
+def test_a_mistyped_command_is_told_in_one_line(
+    arguments: tuple[str, ...], told: str, tmp_path: Path
+) -> None:
+    ended = mailer(*arguments, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("mailer: ")
+    assert ended.stderr.count("\n") == 1
+    assert told in ended.stderr
+    assert ended.stdout == ""
+
+
+@pytest.mark.parametrize("group", [(), ("campaign",)])
+def test_a_group_alone_shows_its_commands(group: tuple[str, ...], tmp_path: Path) -> None:
+    ended = mailer(*group, cwd=tmp_path)
+    assert "Usage: " in ended.stdout + ended.stderr
+    assert "mailer: " not in ended.stderr
 
 
 def test_on_a_terminal_it_asks_and_hides_the_password(tmp_path: Path) -> None:
