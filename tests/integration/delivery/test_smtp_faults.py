@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import pytest
 import uvloop
 
-from mailer.delivery.model import Message, Phase, Verdict
-from mailer.delivery.smtp import Connection, Handed
-from mailer.settings import RelaySettings, SendingSettings
+from mailer.delivery.model import Phase, Verdict
+from mailer.delivery.smtp import Handed
 from subscribers.reason import Reason
+from tests.integration.delivery.wire import message, opened, sent
 from tests.services.scripted_smtp import (
     Drop,
     End,
@@ -26,9 +25,6 @@ from tests.services.scripted_smtp import (
     Wait,
 )
 
-_T = TypeVar("_T")
-
-TIMEOUTS = SendingSettings(connect_timeout=2.0, command_timeout=0.3, reply_timeout=0.6)
 #: More than all socket buffers between two processes hold, so that a part of it must wait.
 BIG = b"x" * 70 + b"\r\n"
 BIG_BODY = BIG * 200_000
@@ -37,31 +33,6 @@ BIG_BODY = BIG * 200_000
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 def loop_factory(request: pytest.FixtureRequest) -> Callable[[], asyncio.AbstractEventLoop]:
     return request.param
-
-
-def message(number: int = 1, *, body: bytes = b"Hello.\r\n") -> Message:
-    return Message(
-        delivery_id=number,
-        envelope_from="b-abc@news.test",
-        envelope_to=f"reader{number}@example.test",
-        content=b"Subject: %d\r\n\r\n" % number + body,
-    )
-
-
-async def opened(server: ScriptedServer, timeouts: SendingSettings = TIMEOUTS) -> Connection:
-    relay = RelaySettings(host="127.0.0.1", port=server.port)
-    return await Connection.open(relay, timeouts, local_hostname="news.test")
-
-
-async def sent(server: ScriptedServer, *, body: bytes = b"Hello.\r\n") -> Handed:
-    async with server:
-        connection = await opened(server)
-        handed = await connection.send(message(body=body))
-        assert connection.usable is handed.reusable
-        await connection.close()
-        # What a server took after the client had given up would be the second copy.
-        await asyncio.sleep(0.05)
-    return handed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +69,7 @@ ROWS = {
         reusable=True,
         copies=1,
     ),
-    "fault 1: refused for now at MAIL": Row(
+    "fault 22: refused for now at MAIL": Row(
         script=at("MAIL", b"451 4.3.0 Later\r\n"),
         verdict=DEFERRED,
         phase=Phase.MAIL,
@@ -106,17 +77,19 @@ ROWS = {
         reason=Reason.SYSTEM,
         reusable=True,
     ),
-    "fault 2: lost after MAIL": Row(
+    "fault 18: lost after MAIL": Row(
         script=at("MAIL", Drop()), verdict=DEFERRED, phase=Phase.MAIL, reason=Reason.NETWORK
     ),
-    "fault 3: lost after RCPT": Row(
+    "fault 18: lost after RCPT": Row(
         script=at("RCPT", b"250 2.1.5 Ok\r\n", Drop()), verdict=DEFERRED, phase=Phase.DATA
     ),
-    "fault 3: no reply to RCPT": Row(script=at("RCPT", Drop()), verdict=DEFERRED, phase=Phase.RCPT),
-    "fault 4: lost with 354": Row(script=at("DATA", Drop()), verdict=DEFERRED, phase=Phase.DATA),
+    "fault 18: no reply to RCPT": Row(
+        script=at("RCPT", Drop()), verdict=DEFERRED, phase=Phase.RCPT
+    ),
+    "fault 18: lost with 354": Row(script=at("DATA", Drop()), verdict=DEFERRED, phase=Phase.DATA),
     # A small body is in the server's buffer, dot and all, whether or not it reads on: no one
     # can tell. With a big one the dot is still here.
-    "fault 5: lost in a small body": Row(
+    "fault 19: lost in a small body": Row(
         script=at("body", Read(3), Drop()), verdict=UNKNOWN, phase=Phase.REPLY
     ),
     "fault 18: lost in a big body, before the dot": Row(
@@ -131,10 +104,10 @@ ROWS = {
         phase=Phase.BODY,
         body=BIG_BODY,
     ),
-    "fault 6, 19: lost after the dot, not taken": Row(
+    "fault 19: lost after the dot, not taken": Row(
         script=at("dot", Drop()), verdict=UNKNOWN, phase=Phase.REPLY, reason=Reason.NETWORK
     ),
-    "fault 6, 19: lost after the dot, taken": Row(
+    "fault 19: lost after the dot, taken": Row(
         script=at("dot", Drop(), b"250 2.0.0 never said\r\n"),
         verdict=UNKNOWN,
         phase=Phase.REPLY,
@@ -400,135 +373,3 @@ def test_closing_is_bounded_where_the_server_says_no_goodbye(
             return connection.age - begun
 
     assert asyncio.run(closed()) < 1.0
-
-
-SMUGGLED = {
-    "LF.LF": b"\n.\n",
-    "LF.CRLF": b"\n.\r\n",
-    "CRLF.LF": b"\r\n.\n",
-    "CR.CR": b"\r.\r",
-    "CR.LF": b"\r.\n",
-    "CR.CRLF": b"\r.\r\n",
-    "LF.CR": b"\n.\r",
-    "CRLF.CR": b"\r\n.\r",
-    "CRLF.CRLF": b"\r\n.\r\n",
-}
-EVIL = b"MAIL FROM:<ceo@bank.test>\r\nRCPT TO:<victim@x.test>\r\nDATA\r\nPay!\r\n.\r\n"
-
-
-@pytest.mark.parametrize("lax", [False, True], ids=["strict", "lax"])
-@pytest.mark.parametrize("end", SMUGGLED.values(), ids=SMUGGLED)
-def test_a_body_can_t_smuggle_a_second_message(end: bytes, lax: bool) -> None:
-    server = ScriptedServer(lax=lax)
-    handed = asyncio.run(sent(server, body=b"Hello" + end + EVIL))
-    assert handed.verdict is SENT
-    assert len(server.taken) == 1
-    assert not any(b"bank" in line for line in server.lines[0])
-
-
-@pytest.mark.parametrize(
-    "end", [b"no line end", b".\r\n", b"\r\n..\r\n.", b""], ids=["none", "dot", "dots", "empty"]
-)
-def test_dots_come_out_as_they_went_in(end: bytes) -> None:
-    server = ScriptedServer()
-    handed = asyncio.run(sent(server, body=b".one\r\n..two\r\n" + end))
-    assert handed.verdict is SENT
-    unstuffed = (server.taken[0].content + b"\r\n").replace(b"\r\n.", b"\r\n")
-    expected = b"Subject: 1\r\n\r\n.one\r\n..two\r\n" + end
-    assert unstuffed == (expected if expected.endswith(b"\r\n") else expected + b"\r\n")
-
-
-ATTACKS = {
-    "CRLF": "a@x.test>\r\nRCPT TO:<b@x.test",
-    "LF": "a\n@x.test",
-    "CR": "a\r@x.test",
-    "NUL": "a\0@x.test",
-    "AUTH parameter": "a@x.test> AUTH=<root@x.test",
-    "blank": "a b@x.test",
-    "next line": "a\x85@x.test",
-    "line separator": "a\u2028@x.test",
-    "surrogate": "a\udc80@x.test",
-    "backslash": "a@x.test\\",
-    "quoted": '"a b"@x.test',
-    "no at": "root",
-    "empty": "",
-    "endless": "a" * 300 + "@x.test",
-}
-
-
-@pytest.mark.parametrize(
-    ("field", "address"),
-    [
-        pytest.param(field, address, id=f"{field}-{name}")
-        for field in ("envelope_to", "envelope_from")
-        for name, address in ATTACKS.items()
-        # The empty sender is legal: bounces have it.
-        if (field, address) != ("envelope_from", "")
-    ],
-)
-def test_an_address_can_t_say_anything_else(field: str, address: str) -> None:
-    server = ScriptedServer()
-    envelope = {"envelope_from": "me@news.test", "envelope_to": "you@x.test", field: address}
-
-    async def attempt() -> tuple[Handed, Handed]:
-        async with server:
-            connection = await opened(server)
-            evil = Message(delivery_id=1, content=b"Subject: x\r\n\r\n", **envelope)
-            return await connection.send(evil), await connection.send(message(2))
-
-    evil, next_one = asyncio.run(attempt())
-    assert evil.verdict is FAILED
-    assert evil.reason in (Reason.BAD_ADDRESS, Reason.PROTOCOL)
-    assert evil.hard is False
-    assert evil.text
-    assert next_one.verdict is SENT
-    assert [line.split()[0] for line in server.lines[0]] == [b"EHLO", b"MAIL", b"RCPT", b"DATA"]
-
-
-def test_what_the_relay_can_t_take_is_refused_before_a_byte() -> None:
-    server = ScriptedServer(extensions=(b"SIZE 100",))
-    big = message(body=b"x" * 200 + b"\r\n")
-    utf8 = Message(
-        delivery_id=1,
-        envelope_from="me@news.test",
-        envelope_to="用户@例子.test",
-        content=b"Subject: x\r\n\r\n",
-        smtputf8=True,
-    )
-    bits = message(body="ü\r\n".encode())
-
-    async def attempt() -> list[Handed]:
-        async with server:
-            connection = await opened(server)
-            return [await connection.send(one) for one in (big, utf8, bits)]
-
-    ends = asyncio.run(attempt())
-    assert [end.verdict for end in ends] == [FAILED] * 3
-    assert [end.reason for end in ends] == [
-        Reason.TOO_BIG,
-        Reason.BAD_ADDRESS,
-        Reason.PROTOCOL,
-    ]
-    assert "SMTPUTF8" in ends[1].text
-    assert all(end.reusable for end in ends)
-    assert [line.split()[0] for line in server.lines[0]] == [b"EHLO"]
-
-
-def test_smtputf8_is_asked_for_where_it_is_offered() -> None:
-    server = ScriptedServer(extensions=(b"SMTPUTF8", b"8BITMIME", b"SIZE"))
-    utf8 = Message(
-        delivery_id=1,
-        envelope_from="",
-        envelope_to="用户@例子.test",
-        content="Subject: ü\r\n\r\n".encode(),
-        smtputf8=True,
-    )
-
-    async def attempt() -> Handed:
-        async with server:
-            return await (await opened(server)).send(utf8)
-
-    assert asyncio.run(attempt()).verdict is SENT
-    size = len(utf8.content)
-    assert server.taken[0].mail == f"MAIL FROM:<> SIZE={size} BODY=8BITMIME SMTPUTF8".encode()
-    assert server.taken[0].rcpt == ["RCPT TO:<用户@例子.test>".encode()]

@@ -17,7 +17,8 @@ import uvloop
 
 from mailer.delivery.model import Message, Verdict
 from mailer.delivery.smtp import Connection, Handed, Way
-from mailer.settings import RelaySettings, SendingSettings
+from tests.integration.delivery import wire
+from tests.integration.delivery.wire import message
 from tests.services.scripted_smtp import (
     Drop,
     Hang,
@@ -29,7 +30,8 @@ from tests.services.scripted_smtp import (
     Wait,
 )
 
-TIMEOUTS = SendingSettings(connect_timeout=2.0, command_timeout=0.4, reply_timeout=0.6)
+TIMEOUTS = wire.TIMEOUTS.model_copy(update={"command_timeout": 0.4})
+opened = partial(wire.opened, timeouts=TIMEOUTS)
 SENT, DEFERRED, FAILED, UNKNOWN = Verdict.SENT, Verdict.DEFERRED, Verdict.FAILED, Verdict.UNKNOWN
 EXTENSIONS = {
     Way.LOCKSTEP: (b"8BITMIME",),
@@ -95,20 +97,6 @@ CASES = [
 ]
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 Loop = Callable[[], asyncio.AbstractEventLoop]
-
-
-def message(number: int, body: bytes = b"Hello.\r\n") -> Message:
-    return Message(
-        delivery_id=number,
-        envelope_from="b-abc@news.test",
-        envelope_to=f"reader{number}@example.test",
-        content=b"Subject: %d\r\n\r\n" % number + body,
-    )
-
-
-async def opened(server: ScriptedServer, timeouts: SendingSettings = TIMEOUTS) -> Connection:
-    relay = RelaySettings(host="127.0.0.1", port=server.port)
-    return await Connection.open(relay, timeouts, local_hostname="news.test")
 
 
 async def fly(connection: Connection, messages: Sequence[Message]) -> list[Handed]:
@@ -244,7 +232,7 @@ def test_the_bytes_of_a_bdat_refused_early_are_still_owed() -> None:
 
     async def flown() -> list[Handed]:
         async with server:
-            connection = await opened(server, patient)
+            connection = await wire.opened(server, patient)
             return [await connection.send(message(n, BIG_BODY)) for n in range(2)]
 
     ends = asyncio.run(flown())
