@@ -21,6 +21,7 @@ from sqlalchemy import update
 from mailer.errors import AlreadyScheduled
 from subscribers.tables import subscriptions
 from tests.acceptance.installation import Installation, installed
+from tests.services import sink as sinks
 from tests.services.redis import RedisServer
 from tests.services.sink import Behaviour
 
@@ -70,7 +71,7 @@ def test_workers_killed_at_random_moments(
 
 
 @pytest.mark.timeout(120)
-def test_the_broker_is_wiped(
+def test_fault_10_the_broker_is_wiped(
     postgres_url: str, redis_url: str, redis_server: RedisServer, tmp_path: Path
 ) -> None:
     with installed(tmp_path, postgres_url, redis_url, behaviour=SLOW) as here:
@@ -87,7 +88,7 @@ def test_the_broker_is_wiped(
 
 
 @pytest.mark.timeout(120)
-def test_two_clocks(installation: Installation) -> None:
+def test_fault_26_two_clocks(installation: Installation) -> None:
     installation.add_people(1500)
     campaign = installation.schedule()
     clocks = [installation.start("clock") for _ in range(2)]
@@ -99,7 +100,7 @@ def test_two_clocks(installation: Installation) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_a_clock_killed_while_it_plans(installation: Installation) -> None:
+def test_fault_09_a_clock_is_killed_while_it_plans(installation: Installation) -> None:
     installation.add_people(30_000)
     campaign = installation.schedule()
     for _ in range(3):
@@ -115,7 +116,9 @@ def test_a_clock_killed_while_it_plans(installation: Installation) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_a_worker_stopped_for_longer_than_its_lease_wakes_up(installation: Installation) -> None:
+def test_fault_26_a_worker_stopped_for_longer_than_its_lease_wakes_up(
+    installation: Installation,
+) -> None:
     installation.add_people(1500)
     campaign = installation.schedule()
     installation.start("clock")
@@ -134,7 +137,7 @@ def test_a_worker_stopped_for_longer_than_its_lease_wakes_up(installation: Insta
 
 
 @pytest.mark.timeout(120)
-def test_workers_asked_to_end_leave_nothing_unknown(installation: Installation) -> None:
+def test_fault_33_workers_asked_to_end_leave_nothing_unknown(installation: Installation) -> None:
     installation.add_people(1500)
     campaign = installation.schedule()
     installation.start("clock")
@@ -166,7 +169,9 @@ def test_serve_ends_on_ctrl_c_and_goes_on_after_a_restart(
 
 
 @pytest.mark.timeout(120)
-def test_who_unsubscribes_between_claim_and_gate_gets_nothing(installation: Installation) -> None:
+def test_fault_31_who_unsubscribes_between_claim_and_gate_gets_nothing(
+    installation: Installation,
+) -> None:
     addresses = installation.add_people(1500)
     campaign = installation.schedule()
     installation.start("clock")
@@ -205,22 +210,31 @@ def test_the_same_issue_is_scheduled_once(installation: Installation) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_connections_lost_at_the_final_dot(installation: Installation, tmp_path: Path) -> None:
+def test_fault_18_and_19_connections_lost_at_the_final_dot(
+    installation: Installation, tmp_path: Path
+) -> None:
     """What can't be known is unknown, and nothing else is; no copy is sent twice over it."""
     log = tmp_path / "dropping.jsonl"
-    from tests.services import sink as sinks
-
+    # A lost connection takes along what flies on it. The one lane at work may have three
+    # quarters of the open intents under way, on all connections together (`Launcher`): 6 of 8.
+    window = 6
     with sinks.running(log, behaviour=Behaviour(drop_before=0.02, drop_after=0.02)) as (port, _):
         installation.environment["PRESSRUN_RELAY__PORT"] = str(port)
+        installation.environment["PRESSRUN_SENDING__MAX_OPEN_INTENTS"] = "8"
         installation.sink_log = log
         installation.add_people(1000)
         campaign = installation.schedule()
         installation.start("clock")
         installation.start("worker")
         installation.wait_until_over(campaign)
-        figures = installation.check(campaign, kills=1000)
-    # A lost connection takes its whole window along, of which some had arrived.
-    assert 0 < figures["unknown, in truth delivered"] < figures["unknown"] < 500
+        drops = {when: sinks.drops(log, when) for when in ("before", "after")}
+        lost = sum(drops.values())
+        figures = installation.check(campaign, unknown=lost * window)
+    # Each message at whose dot a connection was cut, and perhaps its neighbours.
+    assert lost <= figures["unknown"]
+    assert drops["after"] <= figures["unknown, in truth delivered"]
+    assert figures["unknown"] - figures["unknown, in truth delivered"] >= drops["before"] > 0
+    assert figures["sent"] + figures["unknown"] == 1000
 
 
 @pytest.mark.timeout(60)

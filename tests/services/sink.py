@@ -8,6 +8,10 @@ delivered, whatever the sender believes. Joined with the ledger it shows copies 
 A local part starting with `no-` is refused with 550 5.1.1; one with `later-` gets 451 4.2.1 the
 first time. `--drop-before` and `--drop-after` close that share of connections at the final dot,
 before and after the line is written: nobody but the log can tell the two apart.
+
+Files beside the log: `FILE.drops` has a line per connection so closed. With `--holding`, while
+`FILE.hold` names a moment of the dialogue, every connection that comes to it is left there for
+ever, and `FILE.held` gets a line: time to kill whoever waits for the answer.
 """
 
 from __future__ import annotations
@@ -29,12 +33,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.services import process as processes
+from tests.services.sink_session import EXTENSIONS, Session
 
-_EHLO = (
-    b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
-    b"250-ENHANCEDSTATUSCODES\r\n250-CHUNKING\r\n250 SIZE 52428800\r\n"
-)
-_PATH = re.compile(rb"^[^<]*<([^>]*)>")
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 _HEADERS = ("subject", "date", "list-id", "list-unsubscribe", "feedback-id", "dkim-signature")
 
 
@@ -59,17 +60,62 @@ class Behaviour:
     drop_after: float = 0.0
     refuse: str = "no-"
     later: str = "later-"
+    extensions: tuple[str, ...] = EXTENSIONS
+    #: Look for `FILE.hold` at every moment.
+    holding: bool = False
 
 
 @dataclass(kw_only=True)
 class Sink:
     """What all connections share: the log, and who was already put off once."""
 
-    log: int
+    log: Path
     behaviour: Behaviour = field(default_factory=Behaviour)
     put_off: set[bytes] = field(default_factory=set)
 
-    def write_down(self, sender: bytes, recipients: list[bytes], content: bytes) -> None:
+    def __post_init__(self) -> None:
+        self._log = os.open(self.log, _APPEND, 0o644)
+        self._drops = os.open(_beside(self.log, "drops"), _APPEND, 0o644)
+        self.extensions = self.behaviour.extensions
+        self.delay = self.behaviour.delay
+
+    def judge(self, recipient: bytes) -> bytes:
+        """The reply to a RCPT."""
+        local = recipient.decode("utf-8", "replace")
+        if local.startswith(self.behaviour.refuse):
+            return b"550 5.1.1 no such user\r\n"
+        if local.startswith(self.behaviour.later) and recipient not in self.put_off:
+            self.put_off.add(recipient)
+            return b"451 4.2.1 mailbox busy, try again later\r\n"
+        return b"250 2.1.5 ok\r\n"
+
+    def take(self, sender: bytes, recipients: list[bytes], content: bytes) -> bytes | None:
+        """Write it down and say so; or cut the connection, before or after it is written down."""
+        chance = random.random()
+        if chance < self.behaviour.drop_before:
+            os.write(self._drops, b"before\n")
+            return None
+        self._write_down(sender, recipients, content)
+        if chance < self.behaviour.drop_before + self.behaviour.drop_after:
+            os.write(self._drops, b"after\n")
+            return None
+        return b""
+
+    def holds(self, moment: str) -> bool:
+        """Whether the test asked for a hold at this moment; it is told of each."""
+        if not self.behaviour.holding:
+            return False
+        try:
+            wanted = _beside(self.log, "hold").read_text()
+        except FileNotFoundError:
+            return False
+        if wanted != moment:
+            return False
+        with _beside(self.log, "held").open("a") as held:
+            held.write(f"{moment}\n")
+        return True
+
+    def _write_down(self, sender: bytes, recipients: list[bytes], content: bytes) -> None:
         """Append a line per recipient, in one write, so that a reader never sees half."""
         headers = _read_headers(content)
         lines = [
@@ -85,164 +131,33 @@ class Sink:
             )
             for recipient in recipients
         ]
-        os.write(self.log, ("\n".join(lines) + "\n").encode())
-
-    def judge(self, recipient: bytes) -> bytes:
-        """The reply to a RCPT."""
-        local = recipient.decode("utf-8", "replace")
-        if local.startswith(self.behaviour.refuse):
-            return b"550 5.1.1 no such user\r\n"
-        if local.startswith(self.behaviour.later) and recipient not in self.put_off:
-            self.put_off.add(recipient)
-            return b"451 4.2.1 mailbox busy, try again later\r\n"
-        return b"250 2.1.5 ok\r\n"
+        os.write(self._log, ("\n".join(lines) + "\n").encode())
 
 
-class _Session(asyncio.Protocol):
-    """One client. Commands may be pipelined (RFC 2920); a body ends at the lone dot, or where
-    BDAT said (RFC 3030)."""
+def _beside(log: Path, name: str) -> Path:
+    return log.with_name(f"{log.name}.{name}")
 
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self._buffer = bytearray()
-        self._in_body = False
-        self._owed = 0
-        self._waiting = False
-        self._searched = 0
-        self._sender: bytes | None = None
-        self._recipients: list[bytes] = []
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(b"220 sink ESMTP\r\n")
+def hold(log: Path, moment: str) -> None:
+    """Leave whoever comes to this moment waiting from now on; "" is nobody any more."""
+    for name in ("hold", "held"):
+        _beside(log, name).unlink(missing_ok=True)
+    if moment:
+        _beside(log, "hold").write_text(moment)
 
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        self._proceed()
 
-    def _proceed(self) -> None:
-        while not self._waiting and self._take():
-            pass
+def held(log: Path) -> int:
+    """How many connections are left waiting at the moment that was asked for."""
+    return _lines(_beside(log, "held")).count(b"\n")
 
-    def _take(self) -> bool:
-        if self._owed:
-            return self._take_chunk()
-        return self._take_body() if self._in_body else self._take_line()
 
-    def _take_line(self) -> bool:
-        end = self._buffer.find(b"\r\n")
-        if end < 0:
-            return False
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 2]
-        reply = self._answer(line[:4].upper(), line)
-        self._transport.write(reply)
-        if reply.startswith(b"221"):
-            self._transport.close()
-        return True
+def drops(log: Path, when: str) -> int:
+    """How many connections were cut at the final dot, `before` or `after` its copy was taken."""
+    return _lines(_beside(log, "drops")).count(when.encode())
 
-    def _answer(self, verb: bytes, line: bytes) -> bytes:
-        match verb:
-            case b"EHLO":
-                self._forget()
-                return _EHLO
-            case b"HELO" | b"RSET":
-                self._forget()
-                return b"250 2.0.0 ok\r\n"
-            case b"MAIL":
-                return self._mail(line)
-            case b"RCPT":
-                return self._rcpt(line)
-            case b"DATA":
-                return self._data()
-            case b"BDAT":
-                # No reply before the bytes: they are owed even where nobody is to get them.
-                self._owed = int(line.split()[1])
-                return b""
-            case b"NOOP":
-                return b"250 2.0.0 ok\r\n"
-            case b"QUIT":
-                return b"221 2.0.0 bye\r\n"
-        return b"500 5.5.1 what?\r\n"
 
-    def _mail(self, line: bytes) -> bytes:
-        found = _PATH.match(line)
-        if self._sender is not None or found is None:
-            return b"503 5.5.1 nested MAIL, or no path\r\n"
-        self._sender = found[1]
-        return b"250 2.1.0 ok\r\n"
-
-    def _rcpt(self, line: bytes) -> bytes:
-        found = _PATH.match(line)
-        if self._sender is None or found is None:
-            return b"503 5.5.1 MAIL first, and a path\r\n"
-        reply = self._sink.judge(found[1])
-        if reply.startswith(b"250"):
-            self._recipients.append(found[1])
-        return reply
-
-    def _data(self) -> bytes:
-        if not self._recipients:
-            return b"554 5.5.1 no valid recipients\r\n"
-        self._in_body = True
-        self._searched = 0
-        # The dot is looked for with the line end before it; an empty body starts with the dot.
-        self._buffer[:0] = b"\r\n"
-        return b"354 go ahead\r\n"
-
-    def _take_body(self) -> bool:
-        end = self._buffer.find(b"\r\n.\r\n", self._searched)
-        if end < 0:
-            self._searched = max(0, len(self._buffer) - 4)
-            return False
-        content = bytes(self._buffer[2 : end + 2]).replace(b"\r\n..", b"\r\n.")
-        del self._buffer[: end + 5]
-        self._in_body = False
-        self._accept(content)
-        return True
-
-    def _take_chunk(self) -> bool:
-        """Take all of a message's bytes; each BDAT is expected to be the LAST."""
-        if len(self._buffer) < self._owed:
-            return False
-        content = bytes(memoryview(self._buffer)[: self._owed])
-        del self._buffer[: self._owed]
-        self._owed = 0
-        if self._recipients:
-            self._accept(content)
-        else:
-            self._transport.write(b"554 5.5.1 no valid recipients\r\n")
-        return True
-
-    def _accept(self, content: bytes) -> None:
-        behaviour, chance = self._sink.behaviour, random.random()
-        if chance < behaviour.drop_before:
-            self._drop()
-            return
-        self._sink.write_down(self._sender or b"", self._recipients, content)
-        if chance < behaviour.drop_before + behaviour.drop_after:
-            self._drop()
-            return
-        self._forget()
-        if behaviour.delay:
-            self._waiting = True
-            asyncio.get_running_loop().call_later(behaviour.delay, self._confirm)
-        else:
-            self._transport.write(b"250 2.0.0 taken\r\n")
-
-    def _confirm(self) -> None:
-        self._waiting = False
-        self._transport.write(b"250 2.0.0 taken\r\n")
-        self._proceed()
-
-    def _drop(self) -> None:
-        self._waiting = True
-        self._transport.abort()
-
-    def _forget(self) -> None:
-        self._sender = None
-        self._recipients = []
+def _lines(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
 
 
 def _read_headers(content: bytes) -> dict[str, str]:
@@ -273,6 +188,7 @@ def running(
         "--log", str(log), "--port", str(port),
         "--delay", str(how.delay), "--drop-before", str(how.drop_before),
         "--drop-after", str(how.drop_after), "--refuse", how.refuse, "--later", how.later,
+        "--extensions", ",".join(how.extensions), *(["--holding"] if how.holding else []),
         *(["--certificate", str(certificate)] if certificate else []),
     ]  # fmt: skip
     root = Path(__file__).parents[2]
@@ -298,7 +214,7 @@ async def _serve(sink: Sink, port: int, certificate: Path | None) -> None:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(certificate)
     server = await loop.create_server(
-        lambda: _Session(sink), "127.0.0.1", port, backlog=512, ssl=tls
+        lambda: Session(sink), "127.0.0.1", port, backlog=512, ssl=tls
     )
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -306,6 +222,10 @@ async def _serve(sink: Sink, port: int, certificate: Path | None) -> None:
     print(server.sockets[0].getsockname()[1], flush=True)
     await stopped.wait()
     server.close()
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word for word in text.split(",") if word)
 
 
 def _main() -> None:
@@ -317,11 +237,13 @@ def _main() -> None:
     parser.add_argument("--drop-after", type=float, default=0.0)
     parser.add_argument("--refuse", default="no-")
     parser.add_argument("--later", default="later-")
+    parser.add_argument("--extensions", type=_words, default=EXTENSIONS)
+    parser.add_argument("--holding", action="store_true")
     parser.add_argument("--certificate", type=Path)
     options = vars(parser.parse_args())
     port, path, certificate = (options.pop(name) for name in ("port", "log", "certificate"))
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    asyncio.run(_serve(Sink(log=log, behaviour=Behaviour(**options)), port, certificate))
+    sink = Sink(log=path, behaviour=Behaviour(**options))
+    asyncio.run(_serve(sink, port, certificate))
 
 
 if __name__ == "__main__":

@@ -228,7 +228,9 @@ def test_bodies_are_forgotten_and_requests_still_known(world: World) -> None:
     assert not world.keep(b"ada@example.org", id="r1")
 
 
-def test_a_thousand_requests_twice_and_shuffled_make_one_change_each(world: World) -> None:
+def test_fault_27_a_thousand_requests_twice_and_shuffled_make_one_change_each(
+    world: World,
+) -> None:
     """Two appliers at once, duplicates under the same and under another request id."""
     campaign = world.add_campaign()
     people = [world.add_person(f"p{n}@example.org") for n in range(50)]
@@ -273,7 +275,7 @@ def test_a_thousand_requests_twice_and_shuffled_make_one_change_each(world: Worl
     assert {world.status(person) for person in people} == {"active"}
 
 
-def test_a_database_that_is_gone_loses_nothing(
+def test_fault_30_a_database_that_is_gone_loses_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person, delivery = ada(world)

@@ -70,7 +70,7 @@ def test_healthy(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/u/x", "/webhooks/generic"])
-def test_a_body_too_large_is_refused_however_it_comes(client: Client, path: str) -> None:
+def test_fault_28_a_body_too_large_is_refused_however_it_comes(client: Client, path: str) -> None:
     whole = client.post(path, content=b"x" * TOO_MUCH)
     pieces = client.post(path, content=chunked([b"x" * 1_000] * 101))
     lied = client.post(path, content=b"x", headers={"content-length": "9" * 30})
@@ -78,7 +78,7 @@ def test_a_body_too_large_is_refused_however_it_comes(client: Client, path: str)
     assert "at most 100000 bytes" in pieces.text
 
 
-def test_a_compressed_body_is_refused(client: Client) -> None:
+def test_fault_28_a_compressed_body_is_refused(client: Client) -> None:
     for coding in ("gzip", "br", "deflate, identity"):
         answer = client.post(
             "/webhooks/generic", content=b"x", headers={"content-encoding": coding}
@@ -88,7 +88,7 @@ def test_a_compressed_body_is_refused(client: Client) -> None:
     assert answer.status_code == 404
 
 
-def test_a_database_that_is_down_is_503_and_try_again(
+def test_fault_30_a_database_that_is_down_is_503_and_try_again(
     services: WebServices, down: Database, world: World
 ) -> None:
     app = create_app(replace(services, database=down))
