@@ -59,9 +59,10 @@ def _fill(rendering: Rendering, **attributes: object) -> Filled:
     return fill(rendering, {"subscriber": person}, SYSTEM)
 
 
+@pytest.mark.parametrize("theme", ["letter", "digest", "magazine"])
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
-def test_samples(path: Path) -> None:
-    rendering = render(parse(path.name, read(path)), LOOK)
+def test_samples(path: Path, theme: str) -> None:
+    rendering = render(parse(path.name, read(path)), LOOK, theme=theme)
     filled = fill(rendering, NOBODY, SYSTEM)
     assert len(filled.html.encode()) < 60_000
     assert rendering.nonce not in filled.html + filled.text + filled.subject
