@@ -43,7 +43,7 @@ format: install ## Mend what ruff can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: install ## Write docs/settings.md and docs/cli.md anew, from the program
+docs: install ## Write docs/settings.md, cli.md and linter.md anew, from the program
 	@$(BIN)/python -m docs.write
 
 bench: install ## Measure, and write docs/benchmarks.md

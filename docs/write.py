@@ -1,4 +1,4 @@
-"""Writes docs/settings.md and docs/cli.md from the program itself: `python -m docs.write`."""
+"""Writes settings.md, cli.md and linter.md from the program itself: `python -m docs.write`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from mailer.cli.app import app
+from mailer.issue.rules import Rule
 from mailer.settings import Settings
 
 DOCS = Path(__file__).parent
+_RULES = "## Rules\n\n*Written by `python -m docs.write` from `mailer/issue/rules.py`.*\n"
 _FIELD = re.compile(r"((?:    #: .*\n)*)    (\w+): ")
 
 
@@ -150,10 +152,20 @@ def _parameter(parameter: object) -> str:
     return f"| {shown} | {words}{f' Default: `{default}`.' if told else ''} |"
 
 
+def linter_page() -> str:
+    """Every rule of `mailer issue check`; the text above the table is kept as it is."""
+    page = (DOCS / "linter.md").read_text(encoding="utf-8")
+    head = page[: page.index(_RULES) + len(_RULES)]
+    lines = ["", "| rule | | what is found |", "| --- | --- | --- |"]
+    lines += [f"| `{rule}` | {rule.severity} | {rule.summary} |" for rule in Rule]
+    return head + "\n".join(lines) + "\n"
+
+
 def main() -> None:
-    """Write both pages."""
+    """Write the pages."""
     (DOCS / "settings.md").write_text(settings_page(), encoding="utf-8")
     (DOCS / "cli.md").write_text(cli_page(), encoding="utf-8")
+    (DOCS / "linter.md").write_text(linter_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@
     webhook / DSN / ARF / one-click / click ─parse→ Event
         ─record→ delivery + subscriber state ─→ report
 
-Each stage is a package, and imports go one way along the flow: ``issue``, ``render``,
+Each stage is a package, and imports go one way along the flow: ``issue``, ``render``, ``lint``,
 ``campaign``, ``diagnosis``, ``delivery``, ``notice``, ``webhooks``, ``feedback``, ``report``,
 then the three entries ``queue``, ``web`` and ``cli``. Who the people are is the business of the
 package ``subscribers``, which knows nothing of this one.

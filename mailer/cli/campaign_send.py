@@ -14,7 +14,7 @@ import typer
 from mailer.campaign import queries as campaign_queries
 from mailer.campaign import schedule as scheduling
 from mailer.campaign import times
-from mailer.campaign.freeze import Frozen, freeze
+from mailer.campaign.freeze import Frozen, freeze, look_of
 from mailer.campaign.model import CampaignState, Canary
 from mailer.cli.campaign_options import Json, Yes
 from mailer.cli.output import (
@@ -32,7 +32,8 @@ from mailer.delivery.model import DeliveryState
 from mailer.delivery.plan import plan_single
 from mailer.delivery.send import Sender
 from mailer.errors import AudienceEmpty, TimeInvalid
-from mailer.issue.parse import examine, read
+from mailer.issue.parse import read
+from mailer.lint.lint import lint
 from subscribers import address, audience
 from subscribers.audience import AudienceCount
 from subscribers.model import Newsletter
@@ -59,7 +60,7 @@ def send_test(
     """
     here = runtime()
     which = here.newsletter(newsletter)
-    _warn_of_problems(file)
+    _warn_of_problems(file, which)
     frozen = freeze(file, which, public_url=here.settings.public_url)
     if logging.getLogger().level > logging.DEBUG:
         # What goes wrong is said below, once, in the words of this command.
@@ -155,7 +156,7 @@ def schedule(
     scheduling.check_public_url(here.settings)
     held = times.span(hold)
     which = here.newsletter(to)
-    _warn_of_problems(file)
+    _warn_of_problems(file, which)
     frozen = freeze(file, which, public_url=here.settings.public_url)
     zone = timezone or which.timezone
     due_at = _when(at, zone, at_once=at_once, later=later, yes=yes)
@@ -231,9 +232,9 @@ def _show_plan(
         say(f"{name:>10}  {value}")
 
 
-def _warn_of_problems(file: Path) -> None:
+def _warn_of_problems(file: Path, which: Newsletter) -> None:
     """Problems that do not stop an issue are said; those that do are raised by `freeze`."""
-    issue, problems = examine(str(file), read(file))
-    if issue is not None:
-        for problem in problems:
+    found = lint(str(file), read(file), look=look_of(which), theme=which.theme)
+    if not found.fatal:
+        for problem in found.problems:
             warn(str(problem))

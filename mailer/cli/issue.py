@@ -14,15 +14,11 @@ from typing import Annotated
 
 import typer
 
-from mailer.campaign.freeze import look_of
-from mailer.cli import screenshots
+from mailer.cli import issue_check, screenshots
+from mailer.cli.issue_look import look_for
 from mailer.cli.output import FAILED, MISTAKE, emit_json, err, fail, say
-from mailer.cli.runtime import runtime
 from mailer.cli.theme import write_images
-from mailer.errors import IssueInvalid
-from mailer.issue.check import check as check_issue
-from mailer.issue.model import Problem, Severity
-from mailer.issue.parse import examine, parse, read
+from mailer.issue.parse import parse, read
 from mailer.render import images as local_images
 from mailer.render.images import Gallery, LocalImage
 from mailer.render.model import NewsletterLook, Rendering, SystemSlot
@@ -34,15 +30,6 @@ app = typer.Typer(
     help="Write issues: begin one, check it, render it to look at.",
     no_args_is_help=True,
     add_completion=False,
-)
-
-#: Shown where neither a database nor an option says more.
-_SAMPLE = NewsletterLook(
-    name="Weekly Gradient",
-    from_name="Weekly Gradient",
-    from_address="editors@newsletter.example",
-    postal_address="12 Example Street, 12345 Exampleton",
-    url="https://newsletter.example/",
 )
 
 
@@ -67,38 +54,7 @@ def new(
     say(f"{file} is written; next: mailer issue check {file}")
 
 
-@app.command()
-def check(
-    files: Annotated[list[Path], typer.Argument(help="Issue files.", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
-) -> None:
-    """Find mistakes: each with file:line:column and how to mend it. Ends with 2 on errors.
-
-    Example: `mailer issue check issue.md`
-    """
-    problems = [problem for file in files for problem in _problems(file)]
-    errors = sum(problem.severity is Severity.ERROR for problem in problems)
-    if as_json:
-        emit_json(problems)
-    else:
-        for problem in problems:
-            say(str(problem))
-        if not problems:
-            say("no problems found")
-    if errors:
-        raise typer.Exit(MISTAKE)
-
-
-def _problems(file: Path) -> tuple[Problem, ...]:
-    try:
-        source = read(file)
-        issue, _ = examine(str(file), source)
-        beside = local_images.problems(issue) if issue else ()
-        found = (*check_issue(str(file), source), *beside)
-        return tuple(sorted(found, key=lambda problem: (problem.line, problem.column)))
-    except IssueInvalid as exc:
-        message, _, remedy = str(exc).removeprefix(f"{file}: ").partition("; ")
-        return (Problem(path=str(file), line=1, column=1, message=message, remedy=remedy),)
+app.command(name="check")(issue_check.check)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +95,7 @@ def render_(
     `mailer issue render issue.md --out preview --name "Weekly Gradient" --subscriber Ada`,
     `mailer issue render issue.md --out preview --theme magazine --screenshots`
     """
-    look, own_theme = _look(to)
+    look, own_theme = look_for(to)
     given = {"name": name, "from_address": sender, "postal_address": postal, "url": url}
     look = replace(look, **{key: value for key, value in given.items() if value is not None})
     if name is not None:
@@ -172,17 +128,6 @@ def render_(
     say(f"subject: {written.subject}")
     for path in (written.html, written.text, written.eml, *written.screenshots):
         say(path)
-
-
-def _look(slug: str | None) -> tuple[NewsletterLook, str]:
-    """The newsletter of this name or the only one; a sample's look where there is no database."""
-    current = runtime()
-    url = current.settings.database_url
-    absent = url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists()
-    if slug is None and absent:
-        return _SAMPLE, "digest"
-    newsletter = current.newsletter(slug)
-    return look_of(newsletter), newsletter.theme
 
 
 def _message(

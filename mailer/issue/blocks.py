@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from markdown_it.tree import SyntaxTreeNode
@@ -41,6 +41,7 @@ from mailer.issue.model import (
 )
 from mailer.issue.nest import nest
 from mailer.issue.problems import Notes
+from mailer.issue.rules import Rule
 from mailer.issue.tags import Tag
 
 LEAVES = ("toc", "subscribe", "byline", "about")
@@ -66,7 +67,8 @@ class BlockReader:
         """The blocks below `node`, conditions nested and items gathered."""
         pieces: list[Block | Tag] = []
         for child in node.children:
-            pieces.extend(self._convert(child))
+            place = _place(child)
+            pieces.extend(_placed(piece, place) for piece in self._convert(child))
         return gather(nest(pieces, self.notes, _alternative))
 
     def _convert(self, node: SyntaxTreeNode) -> Iterator[Block | Tag]:
@@ -126,7 +128,8 @@ class BlockReader:
             return None
         rest = tuple(inline for inline in inlines if inline not in links)
         if shows(rest):
-            self.notes.error(
+            self.notes.add(
+                Rule.MISPLACED_BUTTON,
                 links[0].place,
                 "a button stands in the middle of text",
                 "put it in a paragraph of its own, or remove {.button}",
@@ -137,9 +140,12 @@ class BlockReader:
         place = _place(node)
         inlines = flow(self._text(node))
         if not inlines:
-            self.notes.error(place, "this heading is empty", "write its text or remove it")
+            self.notes.add(
+                Rule.EMPTY_HEADING, place, "this heading is empty", "write its text or remove it"
+            )
         if node.markup in ("-", "="):
-            self.notes.warning(
+            self.notes.add(
+                Rule.ACCIDENTAL_HEADING,
                 place,
                 f"the line of {node.markup} below makes this text a heading",
                 "put an empty line between them, or write ## before it",
@@ -162,8 +168,11 @@ class BlockReader:
         if rest:
             place = _place(node)
             shown = rest.split("\n", 1)[0][:40]
-            self.notes.error(
-                place, f"HTML can't stand in an issue: {shown}", "use Markdown instead"
+            self.notes.add(
+                Rule.RAW_HTML,
+                place,
+                f"HTML can't stand in an issue: {shown}",
+                "use Markdown instead",
             )
 
     def _malformed(self, node: SyntaxTreeNode) -> None:
@@ -173,7 +182,7 @@ class BlockReader:
         else:
             message = f"{text[:40]!r} is no directive"
             remedy = "write it like ::toc[Title], or begin the line with \\::"
-        self.notes.error(_place(node), message, remedy)
+        self.notes.add(Rule.DIRECTIVE, _place(node), message, remedy)
 
     def _directive(self, node: SyntaxTreeNode) -> Iterator[Block]:
         name, leaf = str(node.meta["name"]), bool(node.meta["leaf"])
@@ -188,16 +197,18 @@ class BlockReader:
                 remedy = f"write {':::' if leaf else '::'}{name}"
             elif close:
                 remedy = f"did you mean {colons}{close[0]}?"
-            self.notes.error(place, f"unknown directive {colons}{name}", remedy)
+            self.notes.add(Rule.DIRECTIVE, place, f"unknown directive {colons}{name}", remedy)
             return
         if not node.meta["closed"]:
-            self.notes.error(place, f":::{name} is not closed", "end it with a line :::")
+            self.notes.add(
+                Rule.DIRECTIVE, place, f":::{name} is not closed", "end it with a line :::"
+            )
         yield from self._leaf(node, name, place) if leaf else self._container(node, name, place)
 
     def _leaf(self, node: SyntaxTreeNode, name: str, place: Place) -> Iterator[Block]:
         label = flow(self._text(node))
         if name in ("byline", "about", "subscribe") and not shows(label):
-            self.notes.error(place, f"::{name} has no text", f"write ::{name}[…]")
+            self.notes.add(Rule.DIRECTIVE, place, f"::{name} has no text", f"write ::{name}[…]")
         elif name == "toc":
             yield Contents(title=label)
         elif name == "byline":
@@ -209,7 +220,9 @@ class BlockReader:
             link = self.inline.target(str(url), place) if url is not None else None
             yield Subscribe(children=label, link=link)
         if name != "subscribe" and node.meta["url"] is not None:
-            self.notes.error(place, f"::{name} takes no (address)", "put the link inside the […]")
+            self.notes.add(
+                Rule.DIRECTIVE, place, f"::{name} takes no (address)", "put the link inside the […]"
+            )
 
     def _container(self, node: SyntaxTreeNode, name: str, place: Place) -> Iterator[Block]:
         label: Inlines = ()
@@ -221,7 +234,9 @@ class BlockReader:
         if name == "card":
             yield from card(blocks, label, place, self.notes)
         elif not blocks:
-            self.notes.error(place, f":::{name} is empty", "write its text, or remove it")
+            self.notes.add(
+                Rule.DIRECTIVE, place, f":::{name} is empty", "write its text, or remove it"
+            )
         elif name == "highlights":
             yield Highlights(title=label, blocks=blocks)
         else:
@@ -238,6 +253,21 @@ def _numbered(inlines: Inlines) -> tuple[int | None, Inlines]:
         rest = Text(text=first.text[match.end() :])
         return int(match.group(1)), settle((rest, *inlines[1:]))
     return None, inlines
+
+
+def _placed(piece: Block | Tag, place: Place) -> Block | Tag:
+    """A block that knows where it stands."""
+    match piece:
+        case Tag():
+            return piece
+        case Alternative(then=then, otherwise=otherwise):
+            below = (_all_placed(then, place), _all_placed(otherwise, place))
+            return replace(piece, then=below[0], otherwise=below[1])
+    return replace(piece, place=place)
+
+
+def _all_placed(blocks: Blocks, place: Place) -> Blocks:
+    return tuple(b for b in (_placed(each, place) for each in blocks) if not isinstance(b, Tag))
 
 
 def _place(node: SyntaxTreeNode) -> Place:

@@ -15,16 +15,27 @@ from urllib.parse import urlsplit
 import yaml
 
 from mailer.issue.inline import choice, settle
-from mailer.issue.model import FrontMatter, Inline, Inlines, Merge, Place, Text
+from mailer.issue.model import START, FrontMatter, Inline, Inlines, Merge, Off, Place, Text
 from mailer.issue.nest import nest
 from mailer.issue.problems import Notes
+from mailer.issue.rules import Rule, Severity
 from mailer.issue.tags import Tag, TagKind, Tags
 
-KEYS = ("subject", "preheader", "number", "date", "lang", "utm", "canonical_url", "images")
+KEYS = (
+    "subject",
+    "preheader",
+    "number",
+    "date",
+    "lang",
+    "utm",
+    "canonical_url",
+    "images",
+    "lint",
+)
 _UTM = ("source", "medium", "campaign", "term", "content", "id")
 _LANG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _FENCE = re.compile(r"---[ \t]*")
-_START = Place(line=1, column=1)
+_OFF = "write lint: {off: {missing-number: it is a special edition}}"
 _EXAMPLE = "begin the file with ---, subject: …, ---"
 
 
@@ -32,13 +43,18 @@ def split(source: str, notes: Notes) -> tuple[str, str]:
     """The front matter, and the whole source with the front matter's lines emptied."""
     lines = source.split("\n")
     if not _FENCE.fullmatch(lines[0]):
-        notes.error(_START, "the front matter is missing", _EXAMPLE)
+        notes.add(Rule.FRONT_MATTER, START, "the front matter is missing", _EXAMPLE)
         return "", source
     for index, line in enumerate(lines[1:], start=1):
         if _FENCE.fullmatch(line):
             front = "\n".join(lines[1:index])
             return front, "\n" * (index + 1) + "\n".join(lines[index + 1 :])
-    notes.error(_START, "the front matter is not closed", "end it with a line of three dashes ---")
+    notes.add(
+        Rule.FRONT_MATTER,
+        START,
+        "the front matter is not closed",
+        "end it with a line of three dashes ---",
+    )
     return "", source
 
 
@@ -47,7 +63,12 @@ def read(front: str, tags: Tags) -> FrontMatter:
     values = dict(_entries(front, tags.notes))
     reader = _Reader(values, tags)
     if "subject" not in values and not tags.notes.fatal:
-        tags.notes.error(_START, "the subject is missing", "add subject: … to the front matter")
+        tags.notes.add(
+            Rule.MISSING_SUBJECT,
+            START,
+            "the subject is missing",
+            "add subject: … to the front matter",
+        )
     return FrontMatter(
         subject=reader.line("subject"),
         preheader=reader.line("preheader"),
@@ -57,6 +78,8 @@ def read(front: str, tags: Tags) -> FrontMatter:
         utm=reader.utm(),
         canonical_url=reader.canonical_url(),
         embed_images=reader.embed_images(),
+        off=tuple(reader.off()),
+        places={name: _place(node) for name, node in values.items()},
     )
 
 
@@ -65,7 +88,12 @@ def _entries(front: str, notes: Notes) -> Iterator[tuple[str, yaml.Node]]:
     if root is None:
         return
     if not isinstance(root, yaml.MappingNode):
-        notes.error(_place(root), "the front matter holds no keys", "write lines like subject: …")
+        notes.add(
+            Rule.FRONT_MATTER,
+            _place(root),
+            "the front matter holds no keys",
+            "write lines like subject: …",
+        )
         return
     seen: set[str] = set()
     for key, value in root.value:
@@ -73,9 +101,14 @@ def _entries(front: str, notes: Notes) -> Iterator[tuple[str, yaml.Node]]:
         if name not in KEYS:
             close = difflib.get_close_matches(name, KEYS, n=1)
             known = f"did you mean {close[0]}?" if close else "there are " + ", ".join(KEYS)
-            notes.error(_place(key), f"unknown key {name!r}", known)
+            notes.add(Rule.FRONT_MATTER, _place(key), f"unknown key {name!r}", known)
         elif name in seen:
-            notes.error(_place(key), f"{name!r} stands here twice", "remove one of the two lines")
+            notes.add(
+                Rule.FRONT_MATTER,
+                _place(key),
+                f"{name!r} stands here twice",
+                "remove one of the two lines",
+            )
         else:
             seen.add(name)
             yield name, value
@@ -86,12 +119,27 @@ def _compose(front: str, notes: Notes) -> yaml.Node | None:
         node: yaml.Node | None = yaml.compose(front, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
-        place = Place(line=mark.line + 2, column=mark.column + 1) if mark else _START
-        notes.error(place, f"not valid YAML: {exc.problem or exc.context}", _yaml_remedy(front))
+        place = Place(line=mark.line + 2, column=mark.column + 1) if mark else START
+        notes.add(
+            Rule.FRONT_MATTER,
+            place,
+            f"not valid YAML: {exc.problem or exc.context}",
+            _yaml_remedy(front),
+        )
     except yaml.YAMLError:
-        notes.error(_START, "not valid YAML", "remove control characters from the front matter")
+        notes.add(
+            Rule.FRONT_MATTER,
+            START,
+            "not valid YAML",
+            "remove control characters from the front matter",
+        )
     except RecursionError:
-        notes.error(_START, "the front matter is nested too deep", "write one line for each key")
+        notes.add(
+            Rule.FRONT_MATTER,
+            START,
+            "the front matter is nested too deep",
+            "write one line for each key",
+        )
     else:
         return node
     return None
@@ -127,14 +175,19 @@ class _Reader:
             value = re.sub(r"[ \t\n]+", " ", str(node.value)).strip(" ")
             return (value, _place(node)) if value else None
         hint = 'write it between quotes: "…"' if name in ("subject", "preheader") else "write text"
-        self._notes.error(_place(node), f"{name} is not a text", hint)
+        self._notes.add(Rule.FRONT_MATTER, _place(node), f"{name} is not a text", hint)
         return None
 
     def line(self, name: str) -> Inlines:
         found = self._scalar(name)
         if found is None:
             if name == "subject" and isinstance(self._values.get(name), yaml.ScalarNode):
-                self._notes.error(_place(self._values[name]), "the subject is empty", "write one")
+                self._notes.add(
+                    Rule.MISSING_SUBJECT,
+                    _place(self._values[name]),
+                    "the subject is empty",
+                    "write one",
+                )
             return ()
         value, place = found
         node = self._values[name]
@@ -147,7 +200,9 @@ class _Reader:
             return None
         value, place = found
         if not re.fullmatch(r"[0-9]{1,9}", value):
-            self._notes.error(place, f"number {value!r} is no whole number", "write number: 30")
+            self._notes.add(
+                Rule.FRONT_MATTER, place, f"number {value!r} is no whole number", "write number: 30"
+            )
             return None
         return int(value)
 
@@ -159,7 +214,9 @@ class _Reader:
         try:
             return date.fromisoformat(value[:10])
         except ValueError:
-            self._notes.error(place, f"date {value!r} is no date", "write date: 2026-12-01")
+            self._notes.add(
+                Rule.FRONT_MATTER, place, f"date {value!r} is no date", "write date: 2026-12-01"
+            )
             return None
 
     def lang(self) -> str | None:
@@ -168,7 +225,12 @@ class _Reader:
             return None
         value, place = found
         if not _LANG.fullmatch(value):
-            self._notes.error(place, f"lang {value!r} is no language tag", "write en or zh-Hans")
+            self._notes.add(
+                Rule.FRONT_MATTER,
+                place,
+                f"lang {value!r} is no language tag",
+                "write en or zh-Hans",
+            )
             return None
         return value
 
@@ -178,7 +240,7 @@ class _Reader:
             return ()
         if not isinstance(node, yaml.MappingNode):
             remedy = "write source:, medium:, campaign: on lines of their own below utm:"
-            self._notes.error(_place(node), "utm holds no names", remedy)
+            self._notes.add(Rule.FRONT_MATTER, _place(node), "utm holds no names", remedy)
             return ()
         return tuple(self._parameters(node))
 
@@ -187,11 +249,16 @@ class _Reader:
             name = str(key.value).removeprefix("utm_")
             if name not in _UTM:
                 known = "there are " + ", ".join(_UTM)
-                self._notes.error(_place(key), f"unknown utm parameter {name!r}", known)
+                self._notes.add(
+                    Rule.FRONT_MATTER, _place(key), f"unknown utm parameter {name!r}", known
+                )
             elif not isinstance(value, yaml.ScalarNode) or not value.value:
-                self._notes.error(_place(value), f"utm {name} is no text", "write a short word")
+                self._notes.add(
+                    Rule.FRONT_MATTER, _place(value), f"utm {name} is no text", "write a short word"
+                )
             elif "{{" in value.value or "{%" in value.value:
-                self._notes.error(
+                self._notes.add(
+                    Rule.FRONT_MATTER,
                     _place(value),
                     "merge fields can't stand in utm parameters",
                     "write the same word for everybody: it is there to count clicks together",
@@ -202,8 +269,50 @@ class _Reader:
     def embed_images(self) -> bool:
         found = self._scalar("images")
         if found is not None and found[0] not in ("link", "embed"):
-            self._notes.error(found[1], f"images: {found[0]!r} is no choice", "write link or embed")
+            self._notes.add(
+                Rule.FRONT_MATTER,
+                found[1],
+                f"images: {found[0]!r} is no choice",
+                "write link or embed",
+            )
         return found is not None and found[0] == "embed"
+
+    def off(self) -> Iterator[Off]:
+        """`lint: {off: [rule, …]}`, or `rule: reason` in place of a list's bare names."""
+        node = self._values.get("lint")
+        if node is None:
+            return
+        if not isinstance(node, yaml.MappingNode) or [key.value for key, _ in node.value] != [
+            "off"
+        ]:
+            self._wrong(node, "lint holds only off", _OFF)
+            return
+        rules = node.value[0][1]
+        if isinstance(rules, yaml.MappingNode):
+            for key, value in rules.value:
+                reason = str(value.value) if isinstance(value, yaml.ScalarNode) else ""
+                yield from self._rule_off(key, reason)
+        elif isinstance(rules, yaml.SequenceNode):
+            for rule in rules.value:
+                yield from self._rule_off(rule, "")
+        else:
+            self._wrong(rules, "lint: off: is no list of rules", _OFF)
+
+    def _rule_off(self, node: yaml.Node, reason: str) -> Iterator[Off]:
+        name = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+        rule = Rule.named(name)
+        if rule is None:
+            close = difflib.get_close_matches(name, list(Rule), n=1)
+            remedy = f"did you mean {close[0]}?" if close else "see mailer issue check --rules"
+            self._wrong(node, f"there is no rule {name!r}", remedy)
+            return
+        if rule.severity is Severity.ERROR:
+            self._wrong(node, f"{rule} stops an issue and can't be switched off", "mend it instead")
+        else:
+            yield Off(rule=rule, reason=" ".join(reason.split()), place=_place(node))
+
+    def _wrong(self, node: yaml.Node, message: str, remedy: str) -> None:
+        self._notes.add(Rule.FRONT_MATTER, _place(node), message, remedy)
 
     def canonical_url(self) -> str | None:
         found = self._scalar("canonical_url")
@@ -216,7 +325,9 @@ class _Reader:
         except ValueError:
             absolute = False
         if not absolute:
-            self._notes.error(place, f"{value!r} is no absolute URL", "write https://…")
+            self._notes.add(
+                Rule.FRONT_MATTER, place, f"{value!r} is no absolute URL", "write https://…"
+            )
             return None
         return value
 

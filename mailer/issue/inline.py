@@ -28,6 +28,7 @@ from mailer.issue.model import (
 )
 from mailer.issue.nest import nest
 from mailer.issue.problems import Notes
+from mailer.issue.rules import Rule
 from mailer.issue.tags import Tag, TagKind, Tags
 from mailer.issue.urls import judge
 
@@ -63,7 +64,7 @@ class InlineReader:
         """The link of a directive, whose words stand elsewhere."""
         url = self.tags.words(raw, where="a URL")
         if problem := judge(url):
-            self.notes.error(place, *problem)
+            self.notes.add(Rule.MALFORMED_LINK, place, *problem)
         return Link(url=url, children=(), place=place)
 
 
@@ -125,10 +126,13 @@ class _Block:
         children = self.children(node)
         url = self.words(raw, where="a URL")
         if problem := judge(url):
-            self.tags.notes.error(place, *problem)
+            self.tags.notes.add(Rule.MALFORMED_LINK, place, *problem)
         if not shows(children):
-            self.tags.notes.error(
-                place, "this link has no text", "write what it leads to: [Text](https://…)"
+            self.tags.notes.add(
+                Rule.EMPTY_LINK,
+                place,
+                "this link has no text",
+                "write what it leads to: [Text](https://…)",
             )
         return Link(url=url, children=children, place=place)
 
@@ -137,13 +141,14 @@ class _Block:
         place = self.find(raw)
         url = self.words(raw, where="a URL")
         if problem := judge(url, image=True):
-            self.tags.notes.error(place, *problem)
+            self.tags.notes.add(Rule.MALFORMED_LINK, place, *problem)
         alt = "".join(_flat(child) for child in node.children)
         return Picture(url=url, alt=self.words(alt, where="an image's text"), place=place)
 
     def html(self, content: str) -> None:
         if not content.startswith("<!--"):
-            self.tags.notes.error(
+            self.tags.notes.add(
+                Rule.RAW_HTML,
                 self.find(content, plain=True),
                 f"HTML can't stand in an issue: {content[:40]}",
                 "use Markdown, or write &lt; for the character <",

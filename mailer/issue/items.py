@@ -31,6 +31,7 @@ from mailer.issue.model import (
     Words,
 )
 from mailer.issue.problems import Notes
+from mailer.issue.rules import Rule
 from mailer.issue.urls import domain
 
 _ARXIV = re.compile(
@@ -116,7 +117,7 @@ def _take(item: Item, block: Block) -> Item:
         reference, paper, rest = _paper(block.children)
         if reference:
             item = replace(item, reference=reference, paper=paper, kind=ItemKind.PAPER)
-            block = Paragraph(children=rest)
+            block = replace(block, children=rest)
             if not shows(rest):
                 return item
     return replace(item, blocks=(*item.blocks, _settled(block)))
@@ -155,7 +156,12 @@ def card(blocks: Blocks, label: Inlines, place: Place, notes: Notes) -> Iterator
     link = next((each for each in inlines if isinstance(each, Link)), None)
     picture = next((each for each in inlines if isinstance(each, Picture)), None)
     if link is None:
-        notes.error(place, "this card has no link", "write [Title](https://…) in its first line")
+        notes.add(
+            Rule.DIRECTIVE,
+            place,
+            "this card has no link",
+            "write [Title](https://…) in its first line",
+        )
         return
     rest = tuple(each for each in inlines if each is not link and each is not picture)
     shown = "".join(each.text for each in label if isinstance(each, Text))
@@ -180,7 +186,8 @@ def _inlines(blocks: Blocks, place: Place, notes: Notes) -> Iterator[Inline]:
             case Figure(picture=picture, link=None):
                 yield picture
             case _:
-                notes.error(
+                notes.add(
+                    Rule.DIRECTIVE,
                     place,
                     "a card holds only a link, an image and text",
                     "move the rest below the card",

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
 
 from mailer.issue.expression import Expression
-
-
-class Severity(StrEnum):
-    """How bad a problem is."""
-
-    #: The issue can't be rendered.
-    ERROR = "error"
-    #: The issue can be rendered, but probably not as it was meant.
-    WARNING = "warning"
+from mailer.issue.rules import Rule, Severity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +20,18 @@ class Problem:
     path: str
     line: int
     column: int
+    rule: Rule
     message: str
     remedy: str
-    severity: Severity = Severity.ERROR
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return self.rule.severity
 
     def __str__(self) -> str:
         where = f"{self.path}:{self.line}:{self.column}"
-        return f"{where}: {self.severity}: {self.message}; {self.remedy}"
+        return f"{where}: {self.severity}: {self.message}; {self.remedy} [{self.rule}]"
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -42,6 +40,10 @@ class Place:
 
     line: int
     column: int
+
+
+#: Where a file begins: the place of what has no other.
+START = Place(line=1, column=1)
 
 
 # --- inline -------------------------------------------------------------------------------------
@@ -139,6 +141,7 @@ class Byline:
     """Who wrote the issue, and when: `::byline[…]`."""
 
     children: Inlines
+    place: Place = field(default=START, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +150,7 @@ class Highlights:
 
     title: Inlines
     blocks: Blocks
+    place: Place = field(default=START, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +158,7 @@ class Contents:
     """The table of contents: `::toc[Title]`; its entries are the issue's numbered sections."""
 
     title: Inlines
+    place: Place = field(default=START, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +177,7 @@ class Subheading:
 
     children: Inlines
     level: int
+    place: Place = field(default=START, compare=False)
 
 
 class ItemKind(StrEnum):
@@ -199,6 +205,7 @@ class Item:
     paper: Inlines
     picture: Picture | None
     blocks: Blocks
+    place: Place = field(default=START, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +216,7 @@ class Card:
     description: Inlines
     domain: str
     picture: Picture | None
+    place: Place = field(default=START, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +225,7 @@ class Subscribe:
 
     children: Inlines
     link: Link | None
+    place: Place = field(default=START, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +233,7 @@ class About:
     """Who is behind the newsletter: `::about[…]` or `:::about`."""
 
     blocks: Blocks
+    place: Place = field(default=START, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,6 +241,7 @@ class Paragraph:
     """Running text."""
 
     children: Inlines
+    place: Place = field(default=START, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,6 +249,7 @@ class Buttons:
     """One or several buttons in a row: a paragraph of `[Text](url){.button}`."""
 
     links: tuple[Link, ...]
+    place: Place = field(default=START, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,6 +258,7 @@ class Figure:
 
     picture: Picture
     link: Link | None = None
+    place: Place = field(default=START, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,6 +267,7 @@ class Listing:
 
     items: tuple[Blocks, ...]
     start: int | None = None
+    place: Place = field(default=START, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,6 +275,7 @@ class Quote:
     """Somebody else's words."""
 
     blocks: Blocks
+    place: Place = field(default=START, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,11 +283,14 @@ class Listed:
     """Preformatted lines, such as code."""
 
     children: Inlines
+    place: Place = field(default=START, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Separator:
     """`---`."""
+
+    place: Place = field(default=START, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,11 +328,21 @@ Blocks: TypeAlias = tuple[Block, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Off:
+    """A rule that the author switched off for this issue, where, and the reason given."""
+
+    rule: Rule
+    reason: str
+    place: Place
+
+
+@dataclass(frozen=True, kw_only=True)
 class FrontMatter:
     """What stands between the two `---` lines at the top of an issue.
 
     `utm` holds parameter names with their prefix (`utm_source`) and the values to set;
-    `embed_images` puts images beside the issue inside each message.
+    `embed_images` puts images beside the issue inside each message; `off` names the rules that
+    are not to be checked, and why; `places` where each key stands.
     """
 
     subject: Inlines
@@ -325,6 +353,12 @@ class FrontMatter:
     utm: tuple[tuple[str, str], ...] = ()
     canonical_url: str | None = None
     embed_images: bool = False
+    off: tuple[Off, ...] = ()
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False)
+
+    def place(self, key: str) -> Place:
+        """Where a key's value stands; the top where it does not."""
+        return self.places.get(key, START)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from mailer.issue.expression import Expression
 from mailer.issue.problems import Notes
+from mailer.issue.rules import Rule
 from mailer.issue.tags import Tag, TagKind
 
 MAX_DEPTH = 20
@@ -67,7 +68,8 @@ class _Nesting(Generic[T]):
         elif tag.kind is TagKind.VOID:
             return
         elif not self.open:
-            self.notes.error(
+            self.notes.add(
+                Rule.CONDITION,
                 tag.place,
                 f"{{% {tag.kind} %}} without an {{% if %}} in the same place",
                 "write {% if … %} before it in the same paragraph or block, or remove it",
@@ -75,8 +77,11 @@ class _Nesting(Generic[T]):
         elif tag.kind is TagKind.END:
             self.close()
         elif self.open[-1].otherwise is not None:
-            self.notes.error(
-                tag.place, f"{{% {tag.kind} %}} after {{% else %}}", "remove one of them"
+            self.notes.add(
+                Rule.CONDITION,
+                tag.place,
+                f"{{% {tag.kind} %}} after {{% else %}}",
+                "remove one of them",
             )
         else:
             self.open[-1].otherwise = []
@@ -86,7 +91,8 @@ class _Nesting(Generic[T]):
     def _check_depth(self, tag: Tag) -> None:
         if len(self.open) >= MAX_DEPTH:
             self.stopped = True
-            self.notes.error(
+            self.notes.add(
+                Rule.TOO_COMPLEX,
                 tag.place,
                 f"more than {MAX_DEPTH} conditions inside each other",
                 "join them with and/or",
@@ -105,7 +111,8 @@ class _Nesting(Generic[T]):
     def finish(self) -> tuple[T, ...]:
         for branch in self.open:
             if branch.tag.kind is TagKind.IF and not self.stopped:
-                self.notes.error(
+                self.notes.add(
+                    Rule.CONDITION,
                     branch.tag.place,
                     "this condition is not closed where it was opened",
                     "write {% endif %} in the same paragraph, or on a line of its own in the "

@@ -14,8 +14,9 @@ from mailer.issue import front
 from mailer.issue.blocks import BlockReader
 from mailer.issue.directives import MAX_NESTING, dialect
 from mailer.issue.inline import InlineReader
-from mailer.issue.model import Blocks, FrontMatter, ParsedIssue, Place, Problem, nonce_of
+from mailer.issue.model import START, Blocks, FrontMatter, ParsedIssue, Place, Problem, nonce_of
 from mailer.issue.problems import IssueHasProblems, Notes
+from mailer.issue.rules import Rule
 from mailer.issue.tags import Tags
 
 #: Longer ones are no issue: Gmail clips at 102 KB, and time to parse is bounded by this.
@@ -74,7 +75,7 @@ def examine(path: str, source: str) -> tuple[ParsedIssue | None, tuple[Problem, 
     matter = front.read(yaml, tags) if yaml else FrontMatter(subject=())
     blocks = _blocks(body, tags)
     if not blocks and not notes.fatal:
-        notes.error(Place(line=1, column=1), "the issue is empty", "write something below ---")
+        notes.add(Rule.UNREADABLE, START, "the issue is empty", "write something below ---")
     problems = notes.in_order
     if notes.fatal:
         return None, problems
@@ -86,8 +87,9 @@ def examine(path: str, source: str) -> tuple[ParsedIssue | None, tuple[Problem, 
 def _readable(source: str, notes: Notes) -> bool:
     size = len(source.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
-        notes.error(
-            Place(line=1, column=1),
+        notes.add(
+            Rule.UNREADABLE,
+            START,
             f"the issue has more than {MAX_BYTES // 1024} KB",
             "split it, or move images out of it",
         )
@@ -96,10 +98,16 @@ def _readable(source: str, notes: Notes) -> bool:
         place = Place(
             line=source.count("\n", 0, at) + 1, column=at - (source.rfind("\n", 0, at) + 1) + 1
         )
-        notes.error(place, f"control character U+{ord(match.group()):04X}", "remove it")
+        notes.add(
+            Rule.CONTROL_CHARACTER,
+            place,
+            f"control character U+{ord(match.group()):04X}",
+            "remove it",
+        )
     for number, paragraph in _paragraphs(source):
         if paragraph.count("[") > _MAX_BRACKETS:
-            notes.error(
+            notes.add(
+                Rule.TOO_COMPLEX,
                 Place(line=number, column=1),
                 f"more than {_MAX_BRACKETS} brackets in one paragraph",
                 "remove them or begin a new paragraph",
@@ -116,13 +124,13 @@ def _paragraphs(source: str) -> list[tuple[int, str]]:
 
 
 def _blocks(body: str, tags: Tags) -> Blocks:
-    marked = tags.exchange(body, first=Place(line=1, column=1))
+    marked = tags.exchange(body, first=START)
     tokens = dialect(tags.lone).parse(marked)
     for token in tokens:
         if token.level >= MAX_NESTING - 1 or _depth(token.children or []) > MAX_NESTING:
             line = token.map[0] + 1 if token.map else 1
             remedy = "use fewer > or * or list levels"
-            tags.notes.error(Place(line=line, column=1), "nested too deep", remedy)
+            tags.notes.add(Rule.TOO_COMPLEX, Place(line=line, column=1), "nested too deep", remedy)
             return ()
     reader = BlockReader(inline=InlineReader(tags=tags, lines=marked.split("\n")))
     return reader.read(SyntaxTreeNode(tokens))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mailer.errors import IssueInvalid
-from mailer.issue.model import Place, Problem, Severity
+from mailer.issue.model import Place, Problem
+from mailer.issue.rules import Rule, Severity
 
 #: Nobody mends more at once, and a hostile file must not fill the memory.
 MAX_PROBLEMS = 200
@@ -27,22 +28,15 @@ class Notes:
     found: list[Problem] = field(default_factory=list)
     _seen: set[Problem] = field(default_factory=set)
 
-    def error(self, place: Place, message: str, remedy: str) -> None:
-        """Note something that stops the issue."""
-        self._note(place, message, remedy, Severity.ERROR)
-
-    def warning(self, place: Place, message: str, remedy: str) -> None:
-        """Note something that is probably not as it was meant."""
-        self._note(place, message, remedy, Severity.WARNING)
-
-    def _note(self, place: Place, message: str, remedy: str, severity: Severity) -> None:
+    def add(self, rule: Rule, place: Place, message: str, remedy: str) -> None:
+        """Note a problem, once."""
         problem = Problem(
             path=self.path,
             line=place.line,
             column=place.column,
+            rule=rule,
             message=message,
             remedy=remedy,
-            severity=severity,
         )
         if problem not in self._seen and len(self.found) < MAX_PROBLEMS:
             self._seen.add(problem)

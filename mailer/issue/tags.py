@@ -15,6 +15,7 @@ from enum import StrEnum
 from mailer.issue.expression import Expression, ExpressionInvalid, parse
 from mailer.issue.model import Merge, Place, Text, Words
 from mailer.issue.problems import Notes
+from mailer.issue.rules import Rule
 
 
 class TagKind(StrEnum):
@@ -91,12 +92,15 @@ class Tags:
     def _read(self, text: str, start: int, opening: str, place: Place) -> int:
         """Read the tag at `start` into `all`; where it ends."""
         if opening == "{#":
-            self.notes.error(place, "Jinja comments are not known", "write <!-- comment -->")
+            self.notes.add(
+                Rule.MERGE_FIELD, place, "Jinja comments are not known", "write <!-- comment -->"
+            )
             self.all.append(Tag(kind=TagKind.VOID, place=place))
             return start + 2
         end = _end_of_tag(text, start + 2, _CLOSING[opening])
         if end is None:
-            self.notes.error(
+            self.notes.add(
+                Rule.MERGE_FIELD,
                 place,
                 f"this {opening} is never closed",
                 f"close it with {_CLOSING[opening]} on the same line",
@@ -115,8 +119,11 @@ class Tags:
             match = _CONDITION.fullmatch(inner)
             if match is None:
                 word = inner.split(maxsplit=1)[0] if inner else ""
-                self.notes.error(
-                    place, f"unknown tag {word!r}", "there are if, elif, else and endif"
+                self.notes.add(
+                    Rule.MERGE_FIELD,
+                    place,
+                    f"unknown tag {word!r}",
+                    "there are if, elif, else and endif",
                 )
                 return Tag(kind=TagKind.VOID, place=place)
             if match.group(3):
@@ -125,7 +132,7 @@ class Tags:
         try:
             return Tag(kind=kind, place=place, expression=parse(source))
         except ExpressionInvalid as exc:
-            self.notes.error(place, exc.message, exc.remedy)
+            self.notes.add(Rule.MERGE_FIELD, place, exc.message, exc.remedy)
             # A condition stays one, so that its endif is not reported too.
             broken = parse("''")
             if kind is TagKind.FIELD:
@@ -173,7 +180,8 @@ class Tags:
             elif piece.kind is TagKind.FIELD and piece.expression:
                 words.append(Merge(expression=piece.expression, place=piece.place))
             elif piece.kind is not TagKind.VOID:
-                self.notes.error(
+                self.notes.add(
+                    Rule.CONDITION,
                     piece.place,
                     f"a condition can't stand in {where}",
                     "put the condition around the whole of it",

@@ -15,10 +15,11 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from mailer.errors import RenderingFailed
-from mailer.issue.check import walk
-from mailer.issue.model import ParsedIssue, Picture, Problem, Severity, Words
+from mailer.issue.model import ParsedIssue, Picture, Problem, Words
 from mailer.issue.problems import IssueHasProblems, Notes
+from mailer.issue.rules import Rule, Severity
 from mailer.issue.urls import local_path
+from mailer.issue.walk import walk
 
 #: Nothing larger is read; phones on the road wait for what is larger than the other.
 MAX_BYTES = 5 * 1024 * 1024
@@ -124,10 +125,10 @@ def _gather(issue: ParsedIssue, notes: Notes) -> dict[str, LocalImage]:
         try:
             found[path] = image = found.get(path) or _read(folder, path)
         except _Unusable as exc:
-            notes.error(picture.place, *exc.words)
+            notes.add(Rule.UNRESOLVED_IMAGE, picture.place, *exc.words)
             continue
         for words in _doubts(path, image):
-            notes.warning(picture.place, *words)
+            notes.add(Rule.IMAGE_WEIGHT, picture.place, *words)
     return found
 
 

@@ -13,6 +13,10 @@ from mailer.render.text import plain_text
 from mailer.render.theme import direction, load
 
 
+class UnsubscribeMissing(RenderingFailed):
+    """The theme shows no unsubscribe link."""
+
+
 def render(
     issue: ParsedIssue,
     newsletter: NewsletterLook,
@@ -94,6 +98,6 @@ def _require_unsubscribe(book: SlotBook, html: str, text: str) -> None:
     ]
     for part, name in ((html, "HTML"), (text, "plain text")):
         if not any(f"zq{book.nonce}x{number}z" in part for number in numbers):
-            raise RenderingFailed(
+            raise UnsubscribeMissing(
                 f'the {name} has no unsubscribe link; the theme must show system("unsubscribe_url")'
             )

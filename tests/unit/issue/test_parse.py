@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mailer.errors import IssueInvalid
-from mailer.issue.check import check, walk
+from mailer.issue.check import check
 from mailer.issue.model import (
     About,
     Alternative,
@@ -21,12 +21,13 @@ from mailer.issue.model import (
     ParsedIssue,
     Section,
     Separator,
-    Severity,
     Subscribe,
     Text,
 )
 from mailer.issue.parse import MAX_BYTES, examine, parse, read
 from mailer.issue.problems import IssueHasProblems
+from mailer.issue.rules import Severity
+from mailer.issue.walk import walk
 from mailer.resources import templates
 
 FRONT = '---\nsubject: "x"\npreheader: y\nnumber: 1\n---\n'

@@ -1,0 +1,141 @@
+"""The text of an issue: merge fields, alternative texts, and what should not stand in it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+
+from mailer.issue.check.seek import place_of
+from mailer.issue.expression import Filtered, Name, Node
+from mailer.issue.model import (
+    Alternative,
+    Choice,
+    Merge,
+    Paragraph,
+    ParsedIssue,
+    Picture,
+    Place,
+    Text,
+)
+from mailer.issue.problems import Notes
+from mailer.issue.readers import Readers
+from mailer.issue.rules import Rule
+from mailer.issue.walk import walk
+
+_BARE_URL = re.compile(r"https?://\S+")
+_FILE_NAME = re.compile(r"[\w\s().-]+\.(?:png|jpe?g|gif|webp|svg)", re.IGNORECASE)
+_NO_WORDS = frozenset(
+    {"image", "img", "picture", "photo", "bild", "foto", "imagen", "图片", "画像"}
+)
+_PLACEHOLDER = re.compile(r"\b(?:TODO|FIXME|TBD|XXX)\b|\b[Ll]orem ipsum\b")
+#: Zero-width space, word joiner, byte order mark, text turned round, a character that got lost,
+#: and those of private use, for which no reader has a glyph.
+_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u202d\u202e\ufffd\ue000-\uf8ff]")
+#: Scripts without blanks say with a zero-width space where a line may end.
+_BREAKING = ("km", "lo", "my", "th")
+
+
+def check_characters(issue: ParsedIssue, notes: Notes) -> None:
+    """Note characters that nobody sees, or that show that something was lost."""
+    breaks = (issue.front.lang or "").split("-")[0].lower() in _BREAKING
+    for number, line in enumerate(issue.source.split("\n"), start=1):
+        for match in _INVISIBLE.finditer(line):
+            if breaks and match.group() == "\u200b":
+                continue
+            lost = match.group() == "\ufffd"
+            notes.add(
+                Rule.INVISIBLE_CHARACTER,
+                Place(line=number, column=match.start() + 1),
+                f"U+{ord(match.group()):04X}: " + ("a lost character" if lost else "invisible"),
+                "write what stood there" if lost else "remove it",
+            )
+
+
+def check_node(node: object, issue: ParsedIssue, notes: Notes, readers: Readers) -> None:
+    """Note what is doubtful about one node."""
+    match node:
+        case Picture():
+            _check_alt(node, notes)
+        case Merge(place=place, expression=expression):
+            _check_attributes(expression.names, place, notes, readers)
+            if _may_be_empty(expression.tree):
+                notes.add(
+                    Rule.FIELD_WITHOUT_DEFAULT,
+                    place,
+                    f"{expression.source} is empty for those who have none",
+                    f'write {{{{ {expression.source} | default("…") }}}}',
+                )
+        case Choice(condition=condition):
+            _check_attributes(condition.names, _inside(node.then), notes, readers)
+        case Alternative(condition=condition):
+            _check_attributes(condition.names, _inside(node.then), notes, readers)
+        case Paragraph():
+            _check_text(node, issue, notes)
+
+
+def _inside(then: object) -> Place:
+    """The first place within what a condition shows; the condition itself has none."""
+    places = (getattr(each, "place", None) for each in walk(then))
+    return next((place for place in places if isinstance(place, Place)), Place(line=1, column=1))
+
+
+def _check_alt(picture: Picture, notes: Notes) -> None:
+    words = "".join(each.text for each in picture.alt if isinstance(each, Text)).strip()
+    if not picture.alt:
+        message = "this image has no alternative text"
+    elif len(picture.alt) == 1 and (_FILE_NAME.fullmatch(words) or words.lower() in _NO_WORDS):
+        message = f"{words!r} says nothing to who can't see the image"
+    else:
+        return
+    notes.add(Rule.MISSING_ALT, picture.place, message, "write ![what it shows](…)")
+
+
+def _check_attributes(
+    names: frozenset[tuple[str, ...]], place: Place, notes: Notes, readers: Readers
+) -> None:
+    known = readers.attributes
+    if known is None:
+        return
+    for path in sorted(names):
+        if path[:2] == ("subscriber", "attributes") and path[2] not in known:
+            close = difflib.get_close_matches(path[2], list(known), n=1)
+            add = f"mailer subscribers attributes add {path[2]}"
+            notes.add(
+                Rule.UNKNOWN_ATTRIBUTE,
+                place,
+                f"nobody has an attribute {path[2]!r}",
+                f"did you mean {close[0]}?" if close else f"{add} makes it known",
+            )
+
+
+def _may_be_empty(tree: Node) -> bool:
+    """Whether the field is one that not every subscriber has, and no default is given."""
+    while isinstance(tree, Filtered):
+        if tree.filter == "default":
+            return False
+        tree = tree.operand
+    sure = {("subscriber", "email"), ("subscriber", "id")}
+    return isinstance(tree, Name) and tree.path[0] == "subscriber" and tree.path not in sure
+
+
+def _check_text(paragraph: Paragraph, issue: ParsedIssue, notes: Notes) -> None:
+    for text in _plain(paragraph):
+        for match in _BARE_URL.finditer(text):
+            notes.add(
+                Rule.BARE_URL,
+                place_of(issue.source, match.group(), paragraph.place),
+                f"{match.group()} is no link",
+                "write [Text](https://…) or <https://…>",
+            )
+        for match in _PLACEHOLDER.finditer(text):
+            notes.add(
+                Rule.PLACEHOLDER,
+                place_of(issue.source, match.group(), paragraph.place),
+                f"{match.group()!r} still stands in the text",
+                "write what belongs there",
+            )
+
+
+def _plain(paragraph: Paragraph) -> Iterator[str]:
+    return (inline.text for inline in paragraph.children if isinstance(inline, Text))
