@@ -255,9 +255,8 @@ def load(config: Path | None = None) -> Settings:
 
     Raises SettingsInvalid naming the file or variable and what is wrong with it.
     """
-    named = config or (Path(v) if (v := os.environ.get("PRESSRUN_CONFIG")) else None)
-    path = named or Path(CONFIG_FILE)
-    values = _read_file(path) if named or path.exists() else {}
+    path, is_named = config_file(config)
+    values = _read_file(path) if is_named or path.exists() else {}
     secrets = _read_secret_files()
     _refuse_unknown_variables()
     try:
@@ -266,6 +265,12 @@ def load(config: Path | None = None) -> Settings:
         raise SettingsInvalid(_first_mistake(exc, path if values else None)) from exc
     except SettingsError as exc:
         raise SettingsInvalid(_not_json(exc)) from exc
+
+
+def config_file(config: Path | None = None) -> tuple[Path, bool]:
+    """Where the settings stand, and whether somebody named that file, who then means it."""
+    named = config or (Path(v) if (v := os.environ.get("PRESSRUN_CONFIG")) else None)
+    return named or Path(CONFIG_FILE), named is not None
 
 
 #: Variables that are no settings: of this function, and of the tests.

@@ -36,6 +36,7 @@ COMMANDS = {
     ),
     "lanes": _place("lanes", "app", "Deliver", "How fast mail goes, by provider and relay."),
     "relay": _place("relay", "app", "Deliver", "What the relays offer; try one."),
+    "dkim": _place("dkim", "app", "Deliver", "Keys that sign mail, and their DNS records."),
     "subscribers": _place(
         "subscribers", "app", "People", "Add, import, look up, unsubscribe, erase."
     ),

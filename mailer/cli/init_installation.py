@@ -75,10 +75,10 @@ def write_settings(file: Path, public_url: str, relay: RelayAnswers) -> list[Pat
         written.append(secret)
         password_file = PASSWORD_FILE
     text = _SETTINGS.format(
-        public_url=_toml(public_url),
-        host=_toml(relay.host),
+        public_url=toml_text(public_url),
+        host=toml_text(relay.host),
         port=relay.port,
-        tls=_toml(relay.tls),
+        tls=toml_text(relay.tls),
         login=_login(relay.username, password_file),
         web_port=_web_port(public_url),
     )
@@ -96,15 +96,16 @@ def _web_port(public_url: str) -> str:
 def _login(username: str | None, password_file: str | None) -> str:
     return "\n".join(
         [
-            f"username = {_toml(username)}" if username else '# username = "..."',
-            f"password_file = {_toml(password_file)}"
+            f"username = {toml_text(username)}" if username else '# username = "..."',
+            f"password_file = {toml_text(password_file)}"
             if password_file
             else f'# password_file = "{PASSWORD_FILE}"',
         ]
     )
 
 
-def _toml(text: str) -> str:
+def toml_text(text: str) -> str:
+    """A string as TOML writes it."""
     # A JSON string is a TOML basic string, but for DEL, which no answer may hold.
     return json.dumps(text, ensure_ascii=False)
 

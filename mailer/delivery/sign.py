@@ -65,14 +65,14 @@ class Signer:
         """Read the keys; raises SettingsInvalid naming the setting, and how to mend it."""
         keys = []
         if settings.rsa_key:
-            selector = _selector("dkim.rsa_selector", settings.rsa_selector)
+            selector = checked_selector("dkim.rsa_selector", settings.rsa_selector)
             keys.append(_rsa(settings.rsa_key, selector))
         if settings.ed25519_key:
-            selector = _selector("dkim.ed25519_selector", settings.ed25519_selector)
+            selector = checked_selector("dkim.ed25519_selector", settings.ed25519_selector)
             keys.append(_ed25519(settings.ed25519_key, selector))
         if not keys:
-            raise SettingsInvalid("dkim: no key; set rsa_key, ed25519_key, or both, to a PEM file")
-        return cls(domain=_domain(settings.domain), keys=tuple(keys))
+            raise SettingsInvalid("dkim: no key; `mailer dkim new` makes one, or set rsa_key")
+        return cls(domain=checked_domain(settings.domain), keys=tuple(keys))
 
     def seal(self, present: Sequence[str], *, unsigned: frozenset[str] = frozenset()) -> Seal:
         """Compile what is the same for all messages that have these headers.
@@ -142,7 +142,8 @@ def _folded_list(names: Sequence[str]) -> str:
     return ":\r\n  ".join(lines)
 
 
-def _selector(setting: str, selector: str | None) -> str:
+def checked_selector(setting: str, selector: str | None) -> str:
+    """A selector that can stand in the DNS; raises SettingsInvalid naming the setting."""
     if not selector:
         raise SettingsInvalid(f"{setting}: missing; it names the DNS record of the key")
     if len(selector) > 63 or not _SELECTOR.fullmatch(selector):
@@ -150,7 +151,8 @@ def _selector(setting: str, selector: str | None) -> str:
     return selector
 
 
-def _domain(domain: str) -> str:
+def checked_domain(domain: str) -> str:
+    """The domain in ASCII; raises SettingsInvalid."""
     try:
         return idna.encode(domain, uts46=True, std3_rules=True).decode("ascii")
     except UnicodeError as exc:
@@ -158,13 +160,13 @@ def _domain(domain: str) -> str:
 
 
 def _rsa(path: Path, selector: str) -> Key:
-    key = _private_key("dkim.rsa_key", path)
+    key = private_key("dkim.rsa_key", path)
     if not isinstance(key, RSAPrivateKey):
         raise SettingsInvalid(f"dkim.rsa_key: {path} holds no RSA key; check which file is which")
     if key.key_size < _RSA_LEAST:
         raise SettingsInvalid(
             f"dkim.rsa_key: {path} has {key.key_size} bits, which nobody accepts; "
-            f"make one of {_RSA_ENOUGH} with `openssl genrsa -out {path.name} {_RSA_ENOUGH}`"
+            f"make one of {_RSA_ENOUGH} with `mailer dkim new`"
         )
     if key.key_size < _RSA_ENOUGH:
         log.warning("dkim.rsa_key: %s has %s bits; make one of 2048", path, key.key_size)
@@ -177,7 +179,7 @@ def _rsa(path: Path, selector: str) -> Key:
 
 
 def _ed25519(path: Path, selector: str) -> Key:
-    key = _private_key("dkim.ed25519_key", path)
+    key = private_key("dkim.ed25519_key", path)
     if not isinstance(key, Ed25519PrivateKey):
         raise SettingsInvalid(
             f"dkim.ed25519_key: {path} holds no Ed25519 key; check which file is which"
@@ -190,7 +192,8 @@ def _ed25519(path: Path, selector: str) -> Key:
     return Key(algorithm="ed25519-sha256", selector=selector, sign=sign)
 
 
-def _private_key(setting: str, path: Path) -> object:
+def private_key(setting: str, path: Path) -> object:
+    """The key in a PEM file; raises SettingsInvalid naming the setting."""
     try:
         return load_pem_private_key(path.read_bytes(), password=None)
     except FileNotFoundError as exc:
