@@ -93,5 +93,9 @@ class DnsUnavailable(PressrunError):
     """No name server answers; domains stay in the lane `other` meanwhile."""
 
 
+class DnsBroken(PressrunError):
+    """The name servers of this domain answer with an error; ask who runs them."""
+
+
 class MailboxTrouble(PressrunError):
     """The mailbox can't be read; check inbound.mailbox and its password."""

@@ -21,7 +21,7 @@ CONFINED = {
     "premailer": ("mailer.render.html*",),
     "cssutils": ("mailer.render.html*",),
     "aiosmtplib": ("mailer.delivery.smtp.*",),
-    "dns": ("mailer.delivery.domains.mx",),
+    "dns": ("mailer.lookup",),
     "dramatiq": ("mailer.queue.*",),
     "fastapi": ("mailer.web.*",),
     "starlette": ("mailer.web.*",),

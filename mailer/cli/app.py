@@ -56,6 +56,7 @@ COMMANDS = {
     "web": _place("processes", "web", "Run", "Unsubscribe pages, view in browser, webhooks."),
     "worker": _place("processes", "worker", "Run", "Send what is due; run as many as you like."),
     "clock": _place("processes", "clock", "Run", "Start what is due and wake the workers."),
+    "doctor": _place("doctor", "doctor", "Run", "What is wrong here, and how to mend it."),
     "bounces": _place("bounces", "app", "Run", "What bounces did to people, judged once more."),
     "inbound": _place("inbound", "app", "Run", "Mail that comes back: what it means."),
     "db": _place("database", "app", "Run", "The database's schema."),

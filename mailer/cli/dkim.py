@@ -77,6 +77,7 @@ def new(
     else:
         say(f"Then add to {file} (or let --add do it):")
         say("\n".join(_toml(signs, lines)))
+    say("`mailer doctor` tells when the world can see the record.")
 
 
 @app.command("show")

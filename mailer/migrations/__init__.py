@@ -28,9 +28,9 @@ def upgrade(database: Database) -> None:
     from alembic import command
     from alembic.config import Config
 
+    _make_private(database)
     if _step(database) not in (None, *STEPS):
         raise SchemaTooNew(f"{database.place}: made by a newer Pressrun; upgrade this installation")
-    _make_private(database)
     config = Config()
     config.set_main_option("script_location", str(_HERE))
     with database.engine.connect() as connection:

@@ -12,7 +12,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from mailer.feedback.leave import Answer, Way, come_back, leave
+from mailer.feedback.leave import PROBE, PROBED, Answer, Way, come_back, leave
 from mailer.notice.model import Notice
 from mailer.notice.send import send
 from mailer.web.look import page
@@ -61,6 +61,8 @@ def do_leave(
     """End the subscription, for the page's button and for RFC 8058 alike."""
     way = Way.ONE_CLICK if one_click else Way.PAGE
     delivery_id = delivery_of(services, Scope.UNSUBSCRIBE, token)
+    if delivery_id == PROBE:
+        return PlainTextResponse(PROBED)
     visit = insist(lambda: leave_by(services, delivery_id, None, way))
     if one_click:
         return PlainTextResponse(_one_click_words(visit))

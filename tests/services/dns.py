@@ -1,4 +1,4 @@
-"""A name server on loopback that knows the MX records it is told."""
+"""A name server on loopback that knows the records it is told."""
 
 from __future__ import annotations
 
@@ -8,16 +8,25 @@ import threading
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 
 
 class NameServer:
-    """Answers MX questions over UDP; domains it does not know don't exist (NXDOMAIN)."""
+    """Answers questions over UDP; names it does not know don't exist (NXDOMAIN)."""
 
-    def __init__(self, records: dict[str, list[str]]) -> None:
-        """`records`: `{"corp.net": ["10 mx.corp.net."]}`; an empty list has no MX."""
+    def __init__(
+        self,
+        records: dict[str, list[str]] | None = None,
+        zone: dict[tuple[str, str], list[str]] | None = None,
+    ) -> None:
+        """`records` are MX: `{"corp.net": ["10 mx.corp.net."]}`; an empty list has none.
+
+        `zone` has any kind: `{("corp.net", "TXT"): ['"v=spf1 -all"']}`; "SERVFAIL" alone is that.
+        """
         self.asked: list[str] = []
-        self._records = records
+        self.zone = {(name, "MX"): texts for name, texts in (records or {}).items()}
+        self.zone |= zone or {}
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self.address: tuple[str, int] = self._socket.getsockname()
@@ -48,8 +57,12 @@ class NameServer:
         self.asked.append(domain)
         answer = dns.message.make_response(question)
         answer.flags |= dns.flags.RA
-        if domain not in self._records:
+        kind = dns.rdatatype.to_text(question.question[0].rdtype)
+        texts = self.zone.get((domain, kind), [])
+        if texts == ["SERVFAIL"]:
+            answer.set_rcode(dns.rcode.SERVFAIL)
+        elif texts:
+            answer.answer.append(dns.rrset.from_text(name, 300, "IN", kind, *texts))
+        elif not any(known == domain or known.endswith(f".{domain}") for known, _ in self.zone):
             answer.set_rcode(dns.rcode.NXDOMAIN)
-        elif records := self._records[domain]:
-            answer.answer.append(dns.rrset.from_text(name, 300, "IN", "MX", *records))
         return answer.to_wire()

@@ -24,7 +24,7 @@ async def connect(
 
     Raises RelayUnreachable, RelayWithoutTls, RelayLoginRefused or SettingsInvalid.
     """
-    smtp = await opened(relay, timeouts, local_hostname=local_hostname)
+    smtp, _ = await opened(relay, timeouts, local_hostname=local_hostname)
     transport = smtp.transport
     if transport is None or transport.is_closing():
         smtp.close()
@@ -35,8 +35,11 @@ async def connect(
 
 async def opened(
     relay: RelaySettings, timeouts: SendingSettings, *, local_hostname: str
-) -> aiosmtplib.SMTP:
-    """Connect, start TLS as the policy says, log in; raises as `connect` does."""
+) -> tuple[aiosmtplib.SMTP, str]:
+    """Connect, start TLS as the policy says, log in; gives what it greeted with, too.
+
+    Raises as `connect` does.
+    """
     by_tls = relay.tls == "implicit" or _wants_starttls(relay)
     # In a thread: it reads the system's certificates.
     context = await asyncio.to_thread(_tls_context, relay.verify, relay.ca_file) if by_tls else None
@@ -50,7 +53,7 @@ async def opened(
         tls_context=context,
     )
     try:
-        await _greet(smtp, relay, timeouts)
+        greeting = await _greet(smtp, relay, timeouts)
         if _wants_starttls(relay):
             await _start_tls(smtp, relay, timeouts)
         if relay.username is not None:
@@ -58,17 +61,18 @@ async def opened(
     except BaseException:
         smtp.close()
         raise
-    return smtp
+    return smtp, greeting
 
 
-async def _greet(smtp: aiosmtplib.SMTP, relay: RelaySettings, timeouts: SendingSettings) -> None:
+async def _greet(smtp: aiosmtplib.SMTP, relay: RelaySettings, timeouts: SendingSettings) -> str:
     try:
-        await smtp.connect(timeout=timeouts.connect_timeout)
+        greeting = await smtp.connect(timeout=timeouts.connect_timeout)
         await smtp.ehlo()
     except (aiosmtplib.SMTPException, OSError) as exc:
         if (reason := _tls_failure(exc)) is not None:
             raise _untrusted(relay, reason) from exc
         raise _unreachable(relay, exc) from exc
+    return greeting.message
 
 
 async def _start_tls(

@@ -89,7 +89,7 @@ def test_what_a_person_said_is_never_looked_up_and_what_is_old_is(world: World) 
 def test_without_dns_domains_stay_in_other_and_nothing_is_lost(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailer.delivery.domains.mx.LIFETIME", 0.2)
+    monkeypatch.setattr("mailer.lookup.LIFETIME", 0.2)
     world.add_people("a@corp.net", "b@firm.net")
     with NameServer(RECORDS) as server:
         address = server.address

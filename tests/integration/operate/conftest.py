@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,6 @@ import pytest
 
 from mailer.cli.app import main
 from subscribers.database import Database
-from subscribers.token import Keyring
 from tests.integration.delivery.conftest import World
 from tests.services.smtp import SmtpSink
 
@@ -47,27 +46,46 @@ class Home:
 
 
 @pytest.fixture
-def home(
-    database_url: str,
+def home(database_url: str, at_home: Callable[[str], Home]) -> Home:
+    """Installed on each kind of database in turn."""
+    return at_home(database_url)
+
+
+@pytest.fixture
+def home_on_sqlite(sqlite_url: str, at_home: Callable[[str], Home]) -> Home:
+    """Where the database makes no difference."""
+    return at_home(sqlite_url)
+
+
+@pytest.fixture
+def at_home(
     tmp_path: Path,
     smtp_sink: SmtpSink,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Home:
-    """Installed on each kind of database in turn."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    keyring = Keyring.generate()
-    world = World(database=Database(database_url), keyring=keyring)
-    world.add_newsletter()
-    (folder / "pressrun.keys").write_text(keyring.to_text())
-    (folder / "pressrun.keys").chmod(0o600)
-    (folder / "pressrun.toml").write_text(
-        f'database_url = "{database_url}"\n\n[relay]\nhost = "127.0.0.1"\nport = {smtp_sink.port}\n'
-    )
-    for name in [name for name in os.environ if name.startswith("PRESSRUN_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(folder)
+) -> Iterator[Callable[[str], Home]]:
+    """Install on a database."""
+    worlds: list[World] = []
+
+    def install(database_url: str) -> Home:
+        folder = tmp_path / "home"
+        folder.mkdir()
+        world = World(database=Database(database_url))
+        worlds.append(world)
+        world.add_newsletter()
+        keys = folder / "pressrun.keys"
+        keys.write_text(world.keyring.to_text())
+        keys.chmod(0o600)
+        (folder / "pressrun.toml").write_text(
+            f'database_url = "{database_url}"\n\n'
+            f'[relay]\nhost = "127.0.0.1"\nport = {smtp_sink.port}\n'
+        )
+        if database_url.startswith("sqlite"):
+            Path(database_url.removeprefix("sqlite:///")).chmod(0o600)
+        for name in [name for name in os.environ if name.startswith("PRESSRUN_")]:
+            monkeypatch.delenv(name)
+        monkeypatch.chdir(folder)
+        return Home(folder=folder, world=world, run=run)
 
     def run(*arguments: str, code: int | None = 0) -> Said:
         monkeypatch.setattr(sys, "argv", ["mailer", *arguments])
@@ -82,4 +100,6 @@ def home(
         assert code is None or ended == code, (ended, heard)
         return Said(out=heard.out, err=heard.err, code=ended)
 
-    return Home(folder=folder, world=world, run=run)
+    yield install
+    for world in worlds:
+        world.database.dispose()

@@ -16,9 +16,9 @@ from tests.integration.operate.conftest import Home
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
+def home(home_on_sqlite: Home) -> Home:
     """Keys have nothing to do with the database."""
-    return sqlite_url
+    return home_on_sqlite
 
 
 @pytest.mark.parametrize(
