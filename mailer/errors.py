@@ -85,6 +85,10 @@ class FetchRefused(PressrunError):
     """This URL could not be fetched."""
 
 
+class EndpointUnknown(UsersMistake):
+    """There is no such endpoint; `mailer webhooks out list` shows those there are."""
+
+
 class InboundUnreadable(UsersMistake):
     """A message can't be read; name a file that holds one."""
 

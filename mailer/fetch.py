@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
@@ -74,6 +75,10 @@ class Fetcher:
     allowed: Callable[[Address], bool] = is_public
     tls: ssl.SSLContext | None = field(default=None, repr=False)
 
+    def check(self, url: str) -> None:
+        """Raise FetchRefused where such a URL is never fetched, whatever its host."""
+        self._parts(url)
+
     def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Answer:
         """GET a URL; raises FetchRefused, in words, for whatever keeps us from an answer."""
         return self.request("GET", url, headers=headers)
@@ -108,7 +113,7 @@ class Fetcher:
         try:
             with (
                 httpx.Client(
-                    trust_env=False, timeout=_left(deadline, url), verify=self.tls or True
+                    trust_env=False, timeout=_left(deadline, url), verify=self.tls or _trusted()
                 ) as client,
                 client.stream(
                     method,
@@ -167,6 +172,12 @@ class Fetcher:
                 raise FetchRefused(f"{_place(url)} answers more than {self.most_bytes} bytes")
             _left(deadline, url)
         return bytes(taken)
+
+
+@lru_cache(maxsize=1)
+def _trusted() -> ssl.SSLContext:
+    """The usual certificates, read once: that takes longer than most answers."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def expect_ok(answer: Answer) -> bytes:

@@ -30,6 +30,7 @@ from pydantic_settings import (
 
 from mailer.errors import SettingsInvalid
 from mailer.inbound_settings import InboundSettings
+from mailer.outgoing_settings import OutgoingSettings
 from mailer.retention_settings import RetentionSettings
 from mailer.section import Section, read_secret
 from mailer.webhook_settings import WebhooksSettings
@@ -191,6 +192,7 @@ class Settings(BaseSettings):
     fuse: FuseSettings = FuseSettings()
     inbound: InboundSettings = InboundSettings()
     retention: RetentionSettings = RetentionSettings()
+    outgoing: OutgoingSettings = OutgoingSettings()
 
     @property
     def every_relay(self) -> dict[str, RelaySettings]:

@@ -18,6 +18,8 @@ from subscribers.errors import DatabaseBusy
 from subscribers.event import Event, EventType
 from subscribers.lifecycle import Change, Count, Policy, decide, faded
 from subscribers.model import Status, SuppressionScope
+from subscribers.outbox.model import News, NewsType
+from subscribers.outbox.queries import tell
 from subscribers.tables import (
     consents,
     events,
@@ -29,6 +31,14 @@ from subscribers.tables import (
 
 #: Looks at a message, and where the newest of each is kept.
 _LOOKS = {EventType.OPENED: "last_opened_at", EventType.CLICKED: "last_clicked_at"}
+#: What the user's own systems are told, where an event has changed a person's place.
+_NEWS = {
+    EventType.SUBSCRIBED: NewsType.SUBSCRIBED,
+    EventType.CONFIRMED: NewsType.CONFIRMED,
+    EventType.UNSUBSCRIBED: NewsType.UNSUBSCRIBED,
+    EventType.BOUNCED: NewsType.BOUNCED,
+    EventType.COMPLAINED: NewsType.COMPLAINED,
+}
 _LEFT = frozenset({Status.UNSUBSCRIBED, Status.BOUNCED, Status.COMPLAINED})
 
 
@@ -79,6 +89,7 @@ class _Work:
     changed: dict[tuple[int, int], _Place] = field(default_factory=dict)
     suppressed: dict[bytes, dict[str, object]] = field(default_factory=dict)
     consented: list[dict[str, object]] = field(default_factory=list)
+    news: list[News] = field(default_factory=list)
 
 
 def record(session: Session, event: Event, *, now: datetime) -> Recorded:
@@ -109,6 +120,7 @@ def record_all(session: Session, reported: Sequence[Event], *, now: datetime) ->
         fresh.append(_row(event, effect, now))
     refused = _append(session, fresh)
     _write(session, work)
+    tell(session, work.news, now=now)
     return [
         _AGAIN if one.applied and (event.source, event.source_id) in refused else one
         for one, event in zip(recorded, reported, strict=True)
@@ -204,6 +216,8 @@ def _apply_to(work: _Work, event: Event, person: int, newsletter_id: int) -> str
         work.suppressed[value_hash] = _suppression(value_hash, event)
     if change.consent:
         work.consented.append(_consent(change.consent, event, person, newsletter_id))
+    if change.status or change.suppress:
+        work.news.append(_news(change, place, event, person, newsletter_id))
     return change.words
 
 
@@ -244,6 +258,23 @@ def _consent(action: str, event: Event, person: int, newsletter_id: int) -> dict
         "source": event.source,
         "evidence": dict(event.evidence),
     }
+
+
+def _news(change: Change, place: _Place, event: Event, person: int, newsletter_id: int) -> News:
+    bounced = event.type is EventType.BOUNCED
+    return News(
+        type=_NEWS[event.type],
+        at=event.at,
+        newsletter_id=newsletter_id,
+        subscriber_id=person,
+        campaign_id=event.campaign_id,
+        facts={
+            "status": place.status,
+            "suppressed": change.suppress,
+            "source": event.source,
+            **({"reason": event.reason} if bounced else {}),
+        },
+    )
 
 
 def _row(event: Event, effect: str, now: datetime) -> dict[str, object]:

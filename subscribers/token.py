@@ -135,6 +135,13 @@ class Keyring:
         """16 bytes that stand for a whole (ASCII, lower-case) domain."""
         return _domain_hash(self.hash_key, domain)
 
+    def derived_secret(self, purpose: str, seed: str) -> bytes:
+        """32 secret bytes for a purpose, the same ever after: only the seed need be stored.
+
+        From the key that never rotates, since others know the secret and keep it.
+        """
+        return hmac.digest(self.hash_key, f"{purpose}:{seed}".encode(), "sha256")
+
     def as_of(self, moment: datetime) -> Keyring:
         """The same keys, signing with the one that signed at that time.
 

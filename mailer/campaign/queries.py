@@ -16,6 +16,8 @@ from mailer.campaign.tables import campaigns, images, renderings
 from mailer.errors import AlreadyScheduled, CampaignRefused, CampaignUnknown
 from mailer.render.images import LocalImage
 from mailer.render.model import Rendering
+from subscribers.outbox.model import News, NewsType
+from subscribers.outbox.queries import tell
 from subscribers.tables import newsletters
 
 _COLUMNS = [campaigns.c[name] for name in Campaign.__dataclass_fields__]
@@ -140,6 +142,7 @@ def add(
             campaign_id=campaign_id, format=rendering.format, content=rendering.to_json()
         )
     )
+    announce(session, NewsType.SCHEDULED, [campaign_id], now=now, due_at=due_at.isoformat())
     return campaign_id
 
 
@@ -201,9 +204,30 @@ def move(
     return changed is not None
 
 
-def pause(session: Session, campaign_id: int, *, reason: str) -> bool:
+def announce(
+    session: Session, what: NewsType, campaign_ids: Sequence[int], *, now: datetime, **facts: object
+) -> None:
+    """Tell the user's own systems what became of issues; tests and notices are no news."""
+    if not campaign_ids:
+        return
+    issues = session.execute(
+        select(campaigns.c.id, campaigns.c.newsletter_id)
+        .where(campaigns.c.id.in_(campaign_ids), campaigns.c.kind == CampaignKind.ISSUE)
+        .order_by(campaigns.c.id)
+    )
+    news = [
+        News(type=what, at=now, newsletter_id=row.newsletter_id, campaign_id=row.id, facts=facts)
+        for row in issues
+    ]
+    tell(session, news, now=now)
+
+
+def pause(session: Session, campaign_id: int, *, reason: str, now: datetime) -> bool:
     """Hold a campaign; workers stop at the next gate. False where there is nothing to hold."""
-    return move(session, campaign_id, Step.PAUSE, pause_reason=reason)
+    held = move(session, campaign_id, Step.PAUSE, pause_reason=reason)
+    if held:
+        announce(session, NewsType.PAUSED, [campaign_id], now=now, reason=reason)
+    return held
 
 
 def resume(session: Session, campaign_id: int, *, now: datetime) -> CampaignState:
@@ -219,6 +243,7 @@ def resume(session: Session, campaign_id: int, *, now: datetime) -> CampaignStat
         session, campaign_id, Step.RESUME, to=state, pause_reason=None, alive_at=now, due_at=due_at
     ):
         raise CampaignRefused(f"campaign {campaign_id} changed in this moment; look again")
+    announce(session, NewsType.RESUMED, [campaign_id], now=now)
     return state
 
 
@@ -228,6 +253,7 @@ def cancel(session: Session, campaign_id: int, *, now: datetime) -> None:
     lifecycle.after(campaign.state, Step.CANCEL)
     if not move(session, campaign_id, Step.CANCEL, finished_at=now, pause_reason=None):
         raise CampaignRefused(f"campaign {campaign_id} changed in this moment; look again")
+    announce(session, NewsType.CANCELLED, [campaign_id], now=now)
 
 
 def start_due(session: Session, *, now: datetime, late_after: timedelta) -> list[int]:
@@ -237,7 +263,7 @@ def start_due(session: Session, *, now: datetime, late_after: timedelta) -> list
         campaigns.c.due_at <= now,
         campaigns.c.due_at > now - late_after,
     )
-    return [
+    started = [
         *session.execute(
             update(campaigns)
             .where(due)
@@ -245,6 +271,8 @@ def start_due(session: Session, *, now: datetime, late_after: timedelta) -> list
             .returning(campaigns.c.id)
         ).scalars()
     ]
+    announce(session, NewsType.STARTED, started, now=now)
+    return started
 
 
 def pause_late(session: Session, *, now: datetime, late_after: timedelta) -> list[int]:
@@ -265,12 +293,16 @@ def pause_late(session: Session, *, now: datetime, late_after: timedelta) -> lis
     }
     paused: list[int] = []
     for condition, reason in reasons.items():
-        paused += session.execute(
-            update(campaigns)
-            .where(condition)
-            .values(state=CampaignState.PAUSED, pause_reason=reason)
-            .returning(campaigns.c.id)
-        ).scalars()
+        held = [
+            *session.execute(
+                update(campaigns)
+                .where(condition)
+                .values(state=CampaignState.PAUSED, pause_reason=reason)
+                .returning(campaigns.c.id)
+            ).scalars()
+        ]
+        announce(session, NewsType.PAUSED, held, now=now, reason=reason)
+        paused += held
     return paused
 
 

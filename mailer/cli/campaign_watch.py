@@ -143,7 +143,10 @@ def pause(
             if campaign_id is not None
             else campaign_queries.in_states(session, _RUNNING)
         )
-        held = [c for c in which if campaign_queries.pause(session, c.id, reason="by hand")]
+        now = datetime.now(UTC)
+        held = [
+            c for c in which if campaign_queries.pause(session, c.id, reason="by hand", now=now)
+        ]
     if campaign_id is not None and not held:
         raise CampaignRefused(f"campaign {campaign_id} is {which[0].state}: nothing to hold")
     for campaign in held:

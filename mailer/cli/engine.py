@@ -17,6 +17,7 @@ from mailer.delivery.domains.find import LaneFinder
 from mailer.delivery.domains.mx import SystemResolver
 from mailer.delivery.send import Sender
 from mailer.feedback.apply import apply_waiting
+from mailer.feedback.outgoing.teller import Teller
 from mailer.queue.actors import Waker
 from mailer.queue.broker import make_broker
 from mailer.queue.clock import Clock
@@ -36,6 +37,7 @@ class Engine:
         self._clock = self._make_clock(runtime) if ticks else None
         looks = ticks and runtime.settings.sending.mx_lookups
         self._finder = _make_finder(runtime) if looks else None
+        self._teller = _make_teller(runtime) if ticks else None
 
     def start(self) -> None:
         """Start the threads; returns at once."""
@@ -46,6 +48,8 @@ class Engine:
             self._run("clock", self._clock.run)
         if self._finder is not None:
             self._run("lanes", self._finder.run)
+        if self._teller is not None:
+            self._run("news", self._teller.run)
 
     def stop(self) -> None:
         """Let what flies land, then return; nothing becomes unknown by this."""
@@ -53,6 +57,8 @@ class Engine:
             self._clock.stop()
         if self._finder is not None:
             self._finder.stop()
+        if self._teller is not None:
+            self._teller.stop()
         if self._sender is not None:
             self._sender.stop()
         for thread in self._threads:
@@ -95,6 +101,12 @@ class Engine:
 
 def _make_finder(runtime: Runtime) -> LaneFinder:
     return LaneFinder(database=runtime.database, resolver=SystemResolver())
+
+
+def _make_teller(runtime: Runtime) -> Teller:
+    return Teller(
+        database=runtime.database, keyring=runtime.keyring, settings=runtime.settings.outgoing
+    )
 
 
 def _nobody(chunk_id: int) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from mailer.cli.output import emit_json, fail, say, show_table
 from mailer.cli.runtime import runtime
+from mailer.cli.webhooks_out import app as out_app
 from mailer.errors import FetchRefused, WebhookRefused
 from mailer.fetch import Answer, Fetcher
 from mailer.settings import Settings
@@ -17,7 +18,10 @@ from mailer.webhooks.model import Received, Report
 from mailer.webhooks.providers import PROVIDERS, Provider
 from subscribers.errors import UsersMistake
 
-app = typer.Typer(help="What providers report: where, how proved, understood or not.")
+app = typer.Typer(
+    help="What providers report: where, how proved, understood or not; and what yours are told."
+)
+app.add_typer(out_app, name="out")
 
 
 @app.command("list")

@@ -30,6 +30,7 @@ from mailer.delivery.retry import Decision
 from mailer.delivery.tables import chunks, deliveries, outcomes
 from subscribers.database import upsert
 from subscribers.model import UnknownPolicy
+from subscribers.outbox.model import NewsType
 from subscribers.tables import newsletters
 
 #: For so long after it was last driven a campaign's unknown copies are put back.
@@ -337,7 +338,7 @@ def finish_complete(session: Session, *, now: datetime) -> list[int]:
     # Two statements: the second sees what those wrote for whose lock the first had to wait.
     locked = select(campaigns.c.id).where(*done).order_by(campaigns.c.id).with_for_update()
     ids = [*session.execute(locked).scalars()]
-    return [
+    finished = [
         *session.execute(
             update(campaigns)
             .where(campaigns.c.id.in_(ids), *done)
@@ -345,6 +346,8 @@ def finish_complete(session: Session, *, now: datetime) -> list[int]:
             .returning(campaigns.c.id)
         ).scalars()
     ]
+    campaigns_queries.announce(session, NewsType.FINISHED, finished, now=now)
+    return finished
 
 
 def balance(session: Session, campaign_id: int) -> Balance:

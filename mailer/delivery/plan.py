@@ -97,7 +97,8 @@ def _plan_range(
             chosen = _chosen(session, row.segment, row.snapshot_at or now)
         except SegmentInvalid as exc:
             # An attribute was taken away since: nobody can tell who was meant.
-            pause(session, campaign_id, reason=f"its segment means nothing any more: {exc}")
+            reason = f"its segment means nothing any more: {exc}"
+            pause(session, campaign_id, reason=reason, now=now)
             return False
         if row.corrects is not None:
             chosen = and_(chosen, _has_copy_of(row.corrects))

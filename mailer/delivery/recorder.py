@@ -146,7 +146,7 @@ class Recorder:
         told = [(pending.claim, pending.decision.outcome) for pending in taken.pending]
         fuse_queries.add(session, self._worker, told)
         for campaign_id, outcome in taken.blocked.items():
-            refusals.pause(session, campaign_id, outcome)
+            refusals.pause(session, campaign_id, outcome, now=now)
 
     async def done(self, taken: Taken) -> None:
         """What was taken is durable: say so, and free its room."""

@@ -51,14 +51,14 @@ class Suspicion:
         return True
 
 
-def pause(session: Session, campaign_id: int, outcome: Outcome) -> None:
+def pause(session: Session, campaign_id: int, outcome: Outcome, *, now: datetime) -> None:
     """Hold a campaign that our own relay refuses, with the relay's words."""
     said = " ".join(str(part) for part in (outcome.code, outcome.enhanced, outcome.reply) if part)
     reason = (
         f"the relay refuses us: {said.rstrip('.')}; mend the login or the sender's address there,"
         f" then `mailer campaign resume {campaign_id}`"
     )
-    if campaign_queries.pause(session, campaign_id, reason=reason):
+    if campaign_queries.pause(session, campaign_id, reason=reason, now=now):
         log.error("campaign %s is paused: %s", campaign_id, reason)
 
 

@@ -265,7 +265,7 @@ class Sender:
     async def _pause(self, campaign_id: int, reason: str) -> None:
         def pause() -> None:
             with self._database.write() as session:
-                campaign_queries.pause(session, campaign_id, reason=reason)
+                campaign_queries.pause(session, campaign_id, reason=reason, now=_now())
 
         log.error("campaign %s is paused: %s", campaign_id, reason)
         await self._patiently(pause)

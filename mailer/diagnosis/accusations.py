@@ -44,8 +44,7 @@ ACCUSATIONS: tuple[tuple[Reason, tuple[str, ...]], ...] = (
             "name or service not known",
             "(host|domain)( name)? .{0,80}(could ?n[o']t be found|not (be )?found|"
             "does ?n[o']t exist|is not known)",
-            "could ?n[o']t (find|resolve) (a |any |the )?(mail exchanger|host|domain|mx|"
-            "address)",
+            "could ?n[o']t (find|resolve) (a |any |the )?(mail exchanger|host|domain|mx|address)",
             "(no|none|not any|without|lacks?|missing) (valid |usable )?(mx|mail exchanger|"
             r"dns)( |$|\.|,)",
             "(illegal|invalid|bad|unresolvable) (destination )?(host|domain|system address)",
@@ -104,8 +103,7 @@ ACCUSATIONS: tuple[tuple[Reason, tuple[str, ...]], ...] = (
             "recipient .{0,60}(could ?n[o']t be verified|undeliverable|verification failed)",
             r"recipient address rejected\.?( \(in reply to rcpt|$)",
             "(?<!recipient )address rejected(?!:)",
-            "(e-?mail|mail|delivery) address .{0,60}(wrong|misspelled|mistyped|incorrect|"
-            "invalid)",
+            "(e-?mail|mail|delivery) address .{0,60}(wrong|misspelled|mistyped|incorrect|invalid)",
             "(inconnu|n'existe pas|introuvable)",
             "(unbekannt|existiert nicht|nicht gefunden|nicht bekannt)",
             "(sconosciut|inesistente|non esiste)",

@@ -13,9 +13,7 @@ EXCUSES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
     # cPanel's one sentence for whatever it could not look up.
     (
         Reason.NO_SUCH_DOMAIN,
-        (
-            "the account or domain may not exist",
-        ),
+        ("the account or domain may not exist",),
     ),
     # Google Groups, in every language: no such group, or not for us to post to; Exchange likewise.
     (
@@ -69,8 +67,7 @@ EXCUSES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
             "relaying (is )?(denied|prohibited)",
             "relay (is )?(prohibited|not permitted)",
             "not (a )?(gateway|open relay)",
-            "(group|list).{0,80}(permission to post|may not post|not (allowed|"
-            "permitted) to post)",
+            "(group|list).{0,80}(permission to post|may not post|not (allowed|permitted) to post)",
         ),
     ),
     (
@@ -159,8 +156,7 @@ EXCUSES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
             "likely unsolicited",
             "unsolicited (mail|email|bulk)",
             "(spam|junk)[ -]?(message|mail|content|score|detected|rejected)",
-            "(as|is|be|for|suspected|classified as|identified as|considered|"
-            "looks like) spam",
+            "(as|is|be|for|suspected|classified as|identified as|considered|looks like) spam",
             r"\b(high probability of|detected as) spam",
             "dt:spm",
             "mail content denied",
@@ -200,8 +196,7 @@ EXCUSES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
             r"(recipient|user|account).{0,60}exceed\w* .{0,30}(limit|quota|storage|"
             "size)(?! for messages)",
             "number of messages in .{0,40}mailbox",
-            "too (much|many) (mail|messages?) (data )?in (the |this |your |"
-            "their )?(mail)?box",
+            "too (much|many) (mail|messages?) (data )?in (the |this |your |their )?(mail)?box",
             "storage (is )?(full|limit|exceeded)",
             "no (disk )?space left",
             "out of (disk )?space",

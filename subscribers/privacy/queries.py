@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 
 from subscribers.event import EventType
 from subscribers.model import Status
+from subscribers.outbox.model import News, NewsType
+from subscribers.outbox.queries import tell
 from subscribers.tables import consents, events, subscribers, subscriptions, suppressions
 
 #: Events that say what somebody did with a message, and no more: nothing later depends on them.
@@ -148,3 +150,5 @@ def strip(session: Session, subscriber_ids: list[int], *, now: datetime) -> None
         session.execute(
             update(table).where(table.c.subscriber_id.in_(subscriber_ids)).values(evidence={})
         )
+    erased = [News(type=NewsType.ERASED, at=now, subscriber_id=one) for one in subscriber_ids]
+    tell(session, erased, now=now)

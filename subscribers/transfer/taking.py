@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session
 
 from subscribers.audience import Exclusion
 from subscribers.model import Status
+from subscribers.outbox.model import News, NewsType
+from subscribers.outbox.queries import tell
 from subscribers.tables import consents, subscribers, subscriptions, suppressions
 from subscribers.transfer.bulk import Row, among, insert_rows, moment_text, new_ids
 from subscribers.transfer.model import Entry, Import, Report
@@ -93,7 +95,19 @@ def take(session: Session, entries: list[Entry], order: Import) -> Report:
     _subscribe(session, joining, order)
     updated = _update_people(session, here, known)
     ended = _end(session, here, known, order)
-    return _report(len(entries), wanted, known, joining, updated | ended)
+    report = _report(len(entries), wanted, known, joining, updated | ended)
+    _tell(session, report, order)
+    return report
+
+
+def _tell(session: Session, report: Report, order: Import) -> None:
+    # One for all of them: whoever wants a million people reads them from an export.
+    facts = {"added": report.added, "updated": report.updated}
+    if any(facts.values()):
+        imported = News(
+            type=NewsType.IMPORTED, at=order.now, newsletter_id=order.newsletter.id, facts=facts
+        )
+        tell(session, [imported], now=order.now)
 
 
 def _report(

@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import case, exists, func, select, update
 from sqlalchemy.orm import Session
 
+from mailer.campaign import queries as campaign_queries
 from mailer.campaign.model import CampaignKind, CampaignState
 from mailer.campaign.tables import campaigns
 from mailer.delivery.fuse.judge import Shares, Tally
@@ -18,6 +19,7 @@ from mailer.delivery.retry import Treatment, treatment
 from mailer.delivery.tables import chunks, deliveries, tallies
 from subscribers.database import upsert
 from subscribers.event import EventType, Hardness
+from subscribers.outbox.model import NewsType
 from subscribers.reason import ABOUT_ADDRESS
 from subscribers.tables import events
 
@@ -150,14 +152,16 @@ def canary_is_out(session: Session, campaign_id: int) -> bool:
 
 def note_canary(session: Session, campaign_id: int, *, now: datetime) -> None:
     """Write down since when the canary is out."""
-    session.execute(
+    noted = session.execute(
         update(campaigns)
         .where(campaigns.c.id == campaign_id, campaigns.c.canary_at.is_(None))
         .values(canary_at=now)
-    )
+        .returning(campaigns.c.id)
+    ).scalars()
+    campaign_queries.announce(session, NewsType.CANARY_HELD, [*noted], now=now)
 
 
-def release(session: Session, campaign_id: int) -> bool:
+def release(session: Session, campaign_id: int, *, now: datetime) -> bool:
     """Let the rest of a campaign go after its canary; False where somebody else did."""
     done = session.execute(
         update(campaigns)
@@ -168,16 +172,20 @@ def release(session: Session, campaign_id: int) -> bool:
         )
         .values(wave=1)
         .returning(campaigns.c.id)
-    ).first()
-    return done is not None
+    ).scalars()
+    released = [*done]
+    campaign_queries.announce(session, NewsType.CANARY_RELEASED, released, now=now)
+    return bool(released)
 
 
-def blow(session: Session, campaign_id: int, *, reason: str, shares: Shares) -> bool:
+def blow(session: Session, campaign_id: int, *, reason: str, shares: Shares, now: datetime) -> bool:
     """Hold a campaign that is sending, and keep the shares that it blew at."""
     held = session.execute(
         update(campaigns)
         .where(campaigns.c.id == campaign_id, campaigns.c.state == CampaignState.SENDING)
         .values(state=CampaignState.PAUSED, pause_reason=reason, fuse_blown=shares)
         .returning(campaigns.c.id)
-    ).first()
-    return held is not None
+    ).scalars()
+    blown = [*held]
+    campaign_queries.announce(session, NewsType.PAUSED, blown, now=now, reason=reason)
+    return bool(blown)

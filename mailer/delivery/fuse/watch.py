@@ -22,7 +22,7 @@ def watch(session: Session, thresholds: FuseSettings, *, now: datetime) -> None:
         bad = trips(tallies, thresholds, blown=campaign.blown)
         if bad:
             reason = _words(campaign.id, bad)
-            if queries.blow(session, campaign.id, reason=reason, shares=shares(tallies)):
+            if queries.blow(session, campaign.id, reason=reason, shares=shares(tallies), now=now):
                 log.error("campaign %s is paused: %s", campaign.id, reason)
         elif campaign.canary_size is not None and campaign.wave == 0:
             _hold_canary(session, campaign, now=now)
@@ -35,7 +35,7 @@ def _hold_canary(session: Session, campaign: Watched, *, now: datetime) -> None:
             queries.note_canary(session, campaign.id, now=now)
         return
     over = campaign.canary_at + timedelta(seconds=campaign.canary_hold) <= now
-    if over and queries.release(session, campaign.id):
+    if over and queries.release(session, campaign.id, now=now):
         log.warning("campaign %s: its canary did well, the rest goes out", campaign.id)
 
 

@@ -151,7 +151,9 @@ def test_a_campaign_that_does_not_run_lets_nothing_fly(
     assert claim
     with world.database.write() as session:
         if step == "pause":
-            assert campaign_queries.pause(session, campaign, reason="by hand")
+            assert campaign_queries.pause(
+                session, campaign, reason="by hand", now=world.now
+            )
         else:
             campaign_queries.cancel(session, campaign, now=world.now)
     assert world.pass_gate(claim, ids) == gate.Passed(intents=(), stop=True)

@@ -220,7 +220,9 @@ def test_pause_stops_and_resume_goes_on(now_world: World, smtp_sink: SmtpSink) -
     with Plant(now_world, settings(now_world, smtp_sink)) as plant:
         plant.wait(lambda: len(smtp_sink.received) > 20)
         with now_world.database.write() as session:
-            assert campaign_queries.pause(session, campaign, reason="by hand")
+            assert campaign_queries.pause(
+                session, campaign, reason="by hand", now=datetime.now(UTC)
+            )
         asyncio.run(asyncio.sleep(0.5))
         stopped_at = len(smtp_sink.received)
         asyncio.run(asyncio.sleep(0.5))

@@ -1,0 +1,1 @@
+"""News for the user's own systems, written in the transaction of what they tell."""
