@@ -20,6 +20,7 @@ CONFINED = {
     "mjml": ("mailer.render.html*",),
     "premailer": ("mailer.render.html*",),
     "cssutils": ("mailer.render.html*",),
+    "tinycss2": ("mailer.lint.style", "mailer.lint.contrast"),
     "aiosmtplib": ("mailer.delivery.smtp.*",),
     "dns": ("mailer.lookup",),
     "dramatiq": ("mailer.queue.*",),

@@ -196,3 +196,41 @@ class Rule(StrEnum):
         Severity.WARNING,
         "The numbers of the sections do not count up, or a `::toc` has nothing to list.",
     )
+
+    # --- warnings: what becomes of it
+
+    MISSING_POSTAL_ADDRESS = (
+        "missing-postal-address",
+        Severity.WARNING,
+        "The newsletter has no postal address, or the theme does not show it.",
+    )
+    MESSAGE_SIZE = (
+        "message-size",
+        Severity.WARNING,
+        "With the longest values in it the HTML has 90 KB or more; Gmail cuts it off at 102 KB.",
+    )
+    STYLE_SIZE = (
+        "style-size",
+        Severity.WARNING,
+        "A `<style>` of the theme has more than 16 KB: Gmail leaves it out.",
+    )
+    CONTRAST = (
+        "contrast",
+        Severity.WARNING,
+        "A text is too faint on what stands behind it, in light or in dark (WCAG 2.2 AA).",
+    )
+    UNSUPPORTED = (
+        "unsupported",
+        Severity.WARNING,
+        "The theme uses HTML or CSS that Gmail, Outlook, Apple Mail or Yahoo do not support.",
+    )
+    UNSUPPORTED_IMAGE = (
+        "unsupported-image",
+        Severity.WARNING,
+        "An image on the web has a format that not all of them show: SVG, WebP, AVIF, …",
+    )
+    PARTS_DIFFER = (
+        "parts-differ",
+        Severity.WARNING,
+        "The HTML or the text leaves out a link or a heading of the issue.",
+    )

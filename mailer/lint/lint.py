@@ -12,11 +12,13 @@ from mailer.issue.parse import examine
 from mailer.issue.problems import IssueHasProblems, Notes
 from mailer.issue.readers import Readers
 from mailer.issue.rules import Rule, Severity
+from mailer.lint import contrast, parts, size, support
 from mailer.lint.page import Page
 from mailer.render import images
 from mailer.render.images import Gallery
 from mailer.render.model import NewsletterLook
 from mailer.render.render import UnsubscribeMissing, render
+from mailer.render.theme import load
 
 #: What a page is taken for where no newsletter is named.
 SAMPLE_LOOK = NewsletterLook(
@@ -79,7 +81,15 @@ def lint(
 
 
 #: What looks at the finished page.
-PAGE_RULES: tuple[Callable[[Page, Notes], None], ...] = ()
+PAGE_RULES: tuple[Callable[[Page, Notes], None], ...] = (
+    size.check,
+    parts.check_foot,
+    parts.check_alt,
+    parts.check_twins,
+    contrast.check,
+    support.check,
+    support.check_images,
+)
 
 
 def _page(
@@ -89,7 +99,7 @@ def _page(
     notes.found.extend(images.problems(issue))
     try:
         gallery = Gallery(images=images.gather(issue), base="https://images.invalid/i/")
-        rendering = render(issue, look, theme=theme, gallery=gallery)
+        rendering = render(issue, look, theme=theme, gallery=gallery, traced=True)
     except IssueHasProblems:
         return None
     except UnsubscribeMissing as exc:
@@ -99,7 +109,7 @@ def _page(
         for line in str(exc).split("\n"):
             notes.add(Rule.RENDERING_FAILS, START, *_said(line))
         return None
-    return Page(issue=issue, rendering=rendering, look=look, theme=theme, readers=readers)
+    return Page(issue=issue, rendering=rendering, look=look, theme=load(theme), readers=readers)
 
 
 def _said(words: object) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from mailer.issue.model import Alternative, Block, Blocks, ParsedIssue, Section
 from mailer.render import mjml_check
 from mailer.render.images import NO_IMAGES, Gallery
 from mailer.render.inline import InlineHtml
-from mailer.render.model import Escape, NewsletterLook, SystemSlot
+from mailer.render.model import Escape, NewsletterLook, SystemSlot, condition_mark
 from mailer.render.rows import rows
 from mailer.render.slots import SlotBook
 from mailer.render.templating import environment, place_of
@@ -41,12 +41,13 @@ def compose(
     *,
     lang: str,
     gallery: Gallery = NO_IMAGES,
+    traced: bool = False,
 ) -> Document:
-    """The issue in a theme's layout.
+    """The issue in a theme's layout; `traced`, with the author's line before each block.
 
     Raises ThemeInvalid, with file, line and column, when a template of the theme is wrong.
     """
-    composer = _Composer(issue, look, theme, book, lang, gallery)
+    composer = _Composer(issue, look, theme, book, lang, gallery, traced=traced)
     try:
         document = composer.document()
     except TemplateError as exc:
@@ -71,9 +72,11 @@ class _Composer:
         book: SlotBook,
         lang: str,
         gallery: Gallery,
+        *,
+        traced: bool,
     ) -> None:
         self._issue, self._look, self._theme = issue, look, theme
-        self._book, self._lang = book, lang
+        self._book, self._lang, self._traced = book, lang, traced
         inline = InlineHtml(book=book, utm=issue.front.utm, gallery=gallery)
         self.inlines, self.lines, self.href = inline.inlines, inline.lines, inline.href
         self.words, self.picture = inline.words, inline.picture
@@ -112,7 +115,14 @@ class _Composer:
             )
         template = self._environment.get_template(f"{type(block).__name__.lower()}.html.j2")
         # The fragment was made with autoescape on.
-        return Markup(template.render(self._shared, block=block, room=room).strip())  # noqa: S704
+        made = template.render(self._shared, block=block, room=room).strip()
+        return Markup(self._trace(block) + made)  # noqa: S704
+
+    def _trace(self, block: Block) -> str:
+        """A mark that survives as conditions do, for whoever wants to know an element's line."""
+        if not self._traced or isinstance(block, Alternative):
+            return ""
+        return condition_mark(self._book.nonce, "at", block.place.line)
 
     def blocks(self, blocks: Blocks, room: int) -> Markup:
         """Blocks below each other."""

@@ -23,9 +23,11 @@ def render(
     *,
     theme: str = "digest",
     gallery: Gallery = NO_IMAGES,
+    traced: bool = False,
 ) -> Rendering:
     """Render an issue once, for everybody; `gallery` holds the images beside it.
 
+    `traced`: a mark `<!--zq<nonce>at<line>-->` stands before each block, for the linter.
     The same issue, newsletter, theme and images give the same bytes. Raises ThemeInvalid when the
     theme is wrong, RenderingFailed when the issue is more than a mail can hold.
     """
@@ -34,7 +36,7 @@ def render(
     book = SlotBook(nonce=issue.nonce, constants=constants(issue, newsletter))
     subject = _line(front.subject, book)
     title = preview.neutral(subject, book, Escape.HEADER)
-    document = compose(issue, newsletter, look, book, lang=lang, gallery=gallery)
+    document = compose(issue, newsletter, look, book, lang=lang, gallery=gallery, traced=traced)
     aside = SlotBook(nonce=book.nonce, constants=book.constants)
     preheader = preview.neutral(_line(front.preheader, aside), aside, Escape.HEADER)
     html = child.transform(document.mjml, document.css, title)

@@ -26,5 +26,6 @@ def check_parsed(issue: ParsedIssue, notes: Notes, *, readers: Readers) -> None:
     structure.check(issue, notes)
     links.check(issue, notes)
     words.check_characters(issue, notes)
+    words.check_defaults((issue.front.subject, issue.front.preheader, issue.blocks), notes)
     for node in walk((issue.front.subject, issue.front.preheader, issue.blocks)):
         words.check_node(node, issue, notes, readers)

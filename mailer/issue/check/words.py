@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import re
 from collections.abc import Iterator
 
 from mailer.issue.check.seek import place_of
-from mailer.issue.expression import Filtered, Name, Node
+from mailer.issue.expression import Comparison, Filtered, Joined, Literal, Logic, Name, Node
 from mailer.issue.model import (
     Alternative,
     Choice,
@@ -23,6 +24,8 @@ from mailer.issue.readers import Readers
 from mailer.issue.rules import Rule
 from mailer.issue.walk import walk
 
+#: Nobody is without these.
+SURE = frozenset({("subscriber", "email"), ("subscriber", "id")})
 _BARE_URL = re.compile(r"https?://\S+")
 _FILE_NAME = re.compile(r"[\w\s().-]+\.(?:png|jpe?g|gif|webp|svg)", re.IGNORECASE)
 _NO_WORDS = frozenset(
@@ -59,19 +62,46 @@ def check_node(node: object, issue: ParsedIssue, notes: Notes, readers: Readers)
             _check_alt(node, notes)
         case Merge(place=place, expression=expression):
             _check_attributes(expression.names, place, notes, readers)
-            if _may_be_empty(expression.tree):
-                notes.add(
-                    Rule.FIELD_WITHOUT_DEFAULT,
-                    place,
-                    f"{expression.source} is empty for those who have none",
-                    f'write {{{{ {expression.source} | default("…") }}}}',
-                )
         case Choice(condition=condition):
             _check_attributes(condition.names, _inside(node.then), notes, readers)
         case Alternative(condition=condition):
             _check_attributes(condition.names, _inside(node.then), notes, readers)
         case Paragraph():
             _check_text(node, issue, notes)
+
+
+def check_defaults(node: object, notes: Notes, sure: frozenset[tuple[str, ...]] = SURE) -> None:
+    """Note fields that may be empty; `sure` are those that nobody here lacks."""
+    match node:
+        case tuple():
+            for each in node:
+                check_defaults(each, notes, sure)
+        case Choice(condition=condition) | Alternative(condition=condition):
+            check_defaults(node.then, notes, sure | _asked(condition.tree))
+            check_defaults(node.otherwise, notes, sure)
+        case Merge(place=place, expression=expression):
+            if _may_be_empty(expression.tree, sure):
+                notes.add(
+                    Rule.FIELD_WITHOUT_DEFAULT,
+                    place,
+                    f"{expression.source} is empty for those who have none",
+                    f'write {{{{ {expression.source} | default("…") }}}}',
+                )
+        case _ if dataclasses.is_dataclass(node):
+            for field in dataclasses.fields(node):
+                check_defaults(getattr(node, field.name), notes, sure)
+
+
+def _asked(tree: Node) -> frozenset[tuple[str, ...]]:
+    """The fields that have a value wherever this condition holds."""
+    match tree:
+        case Name(path=path):
+            return frozenset({path})
+        case Joined(left=left, logic=Logic.AND, right=right):
+            return _asked(left) | _asked(right)
+        case Comparison(left=Name(path=path), operator="eq", right=Literal(value=value)) if value:
+            return frozenset({path})
+    return frozenset()
 
 
 def _inside(then: object) -> Place:
@@ -109,13 +139,12 @@ def _check_attributes(
             )
 
 
-def _may_be_empty(tree: Node) -> bool:
+def _may_be_empty(tree: Node, sure: frozenset[tuple[str, ...]]) -> bool:
     """Whether the field is one that not every subscriber has, and no default is given."""
     while isinstance(tree, Filtered):
         if tree.filter == "default":
             return False
         tree = tree.operand
-    sure = {("subscriber", "email"), ("subscriber", "id")}
     return isinstance(tree, Name) and tree.path[0] == "subscriber" and tree.path not in sure
 
 
