@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import Column, RowMapping, Select, select, update
+from sqlalchemy import Column, ColumnElement, RowMapping, Select, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -297,7 +297,10 @@ def members(
     after, left = 0, limit
     while left is None or left > 0:
         size = _PAGE if left is None else min(left, _PAGE)
-        page = _members_after(session, newsletter_id, status, after, size)
+        conditions = [subscriptions.c.subscriber_id > after]
+        if status is not None:
+            conditions.append(subscriptions.c.status == status)
+        page = members_where(session, newsletter_id, *conditions, limit=size)
         yield from page
         if len(page) < size:
             return
@@ -305,22 +308,21 @@ def members(
         left = None if left is None else left - size
 
 
-def _members_after(
-    session: Session, newsletter_id: int, status: Status | None, after: int, size: int
+def members_where(
+    session: Session, newsletter_id: int, *conditions: ColumnElement[bool], limit: int
 ) -> list[Member]:
+    """People of a newsletter of whom all this is true, by id; nobody who was erased."""
     query = (
         select(*_SUBSCRIBER, subscriptions.c.status, subscriptions.c.joined_at)
         .join(subscriptions, subscriptions.c.subscriber_id == subscribers.c.id)
         .where(
             subscriptions.c.newsletter_id == newsletter_id,
-            subscriptions.c.subscriber_id > after,
             subscribers.c.address.is_not(None),
+            *conditions,
         )
         .order_by(subscriptions.c.subscriber_id)
-        .limit(size)
+        .limit(limit)
     )
-    if status is not None:
-        query = query.where(subscriptions.c.status == status)
     return [
         Member(
             subscriber=subscriber_of(row), status=Status(row["status"]), joined_at=row["joined_at"]

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.cli import issue_check, screenshots
+from mailer.cli import issue_check, issue_preview, screenshots
 from mailer.cli.issue_look import look_for
 from mailer.cli.output import FAILED, MISTAKE, emit_json, err, fail, say
 from mailer.cli.theme import write_images
@@ -55,6 +55,7 @@ def new(
 
 
 app.command(name="check")(issue_check.check)
+app.command(name="preview")(issue_preview.preview)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -138,6 +138,12 @@ def _local(issue: ParsedIssue) -> Iterator[tuple[str, Picture]]:
             yield path, node
 
 
+def files(issue: ParsedIssue) -> Iterator[Path]:
+    """Where the images beside an issue lie, or should."""
+    folder = Path(issue.path).parent
+    return (folder / unquote(path) for path, _ in _local(issue))
+
+
 class _Unusable(Exception):
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)

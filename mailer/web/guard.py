@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -49,7 +50,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        safe_send = _with_headers(send)
+        safe_send = with_headers(send, _SAFE_HEADERS)
         try:
             body = await self._read(Headers(scope=scope), receive)
         except _Refused as refused:
@@ -103,11 +104,13 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _with_headers(send: Send) -> Send:
+def with_headers(send: Send, safe: Mapping[str, str]) -> Send:
+    """`send` that adds these headers to an answer that does not say otherwise."""
+
     async def safe_send(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in _SAFE_HEADERS.items():
+            for name, value in safe.items():
                 headers.setdefault(name, value)
         await send(message)
 
