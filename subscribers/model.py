@@ -45,7 +45,8 @@ class Newsletter:
 
     `url` is its home page. `soft_bounce_limit` soft bounces in a row (without a delivery
     between) make an address bounced; one is forgotten every `soft_bounce_days`.
-    `give_up_after` bounds how long one copy is retried.
+    `give_up_after` bounds how long one copy is retried. `archive`: whether what went out to all
+    may be read by anybody.
     """
 
     id: int
@@ -65,6 +66,7 @@ class Newsletter:
     give_up_after: timedelta = timedelta(hours=48)
     unknown_policy: UnknownPolicy = UnknownPolicy.HOLD
     relay: str | None = None
+    archive: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,6 +40,8 @@ newsletters = Table(
     Column("unknown_policy", String(16), nullable=False),
     # The relay its mail goes through; null: whichever is well, by weight.
     Column("relay", String(64)),
+    # Whether issues that went out to all may be read by anybody.
+    Column("archive", Boolean, nullable=False, default=True),
     Column("created_at", Moment, nullable=False),
 )
 

@@ -34,6 +34,9 @@ COMMANDS = {
     "campaign": _place(
         "campaign", "app", "Write and send", "Test, schedule, watch and stop what goes out."
     ),
+    "archive": _place(
+        "archive", "app", "Write and send", "What went out, as a site for everybody."
+    ),
     "lanes": _place("lanes", "app", "Deliver", "How fast mail goes, by provider and relay."),
     "relay": _place("relay", "app", "Deliver", "What the relays offer; try one."),
     "dkim": _place("dkim", "app", "Deliver", "Keys that sign mail, and their DNS records."),

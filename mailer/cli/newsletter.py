@@ -52,6 +52,10 @@ Unknown = Annotated[
     UnknownPolicy | None,
     typer.Option(help="A copy that may have left: hold it, or resend and risk a second one."),
 ]
+Archive = Annotated[
+    bool | None,
+    typer.Option("--archive/--no-archive", help="Whether anybody may read what went out to all."),
+]
 
 
 @app.command()
@@ -72,6 +76,7 @@ def add(
     soft_bounce_days: SoftDays = None,
     give_up_after: GiveUp = None,
     unknown_policy: Unknown = None,
+    archive: Archive = None,
     as_json: Json = False,
 ) -> None:
     """Add a newsletter; its short name stays, since headers and links are made of it.
@@ -147,6 +152,7 @@ def set_(
     soft_bounce_days: SoftDays = None,
     give_up_after: GiveUp = None,
     unknown_policy: Unknown = None,
+    archive: Archive = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     as_json: Json = False,
 ) -> None:

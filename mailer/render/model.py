@@ -106,6 +106,7 @@ class Rendering:
     """An issue, ready to be frozen; `title` and `preheader` are for people and hold no slots.
 
     `direction` is `ltr` or `rtl`; `embedded` names the images that travel inside each message.
+    `canonical_url` is where the issue stands on the web, if the author says so.
     `checksum` is the SHA-256 of everything else, in hex.
     """
 
@@ -121,6 +122,7 @@ class Rendering:
     slots: tuple[Slot, ...]
     conditions: tuple[Condition, ...]
     embedded: tuple[str, ...] = ()
+    canonical_url: str = ""
     checksum: str = ""
 
     def __post_init__(self) -> None:
@@ -167,9 +169,10 @@ def _slot(value: dict[str, str]) -> Slot:
 def _checksum(rendering: Rendering) -> str:
     values = dataclasses.asdict(rendering)
     del values["checksum"]
-    if not rendering.embedded:
+    for later in ("embedded", "canonical_url"):
         # Renderings were frozen before there were any.
-        del values["embedded"]
+        if not values[later]:
+            del values[later]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

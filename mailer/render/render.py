@@ -55,6 +55,7 @@ def render(
         slots=tuple(book.slots),
         conditions=tuple(book.conditions),
         embedded=gallery.embedded,
+        canonical_url=front.canonical_url or "",
     )
 
 

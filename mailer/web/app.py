@@ -16,7 +16,17 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from mailer.errors import WebhookRefused
 from mailer.feedback import queries
-from mailer.web import confirm, hooks, images, own_data, pages, preferences, subscribe, view
+from mailer.web import (
+    archive,
+    confirm,
+    hooks,
+    images,
+    own_data,
+    pages,
+    preferences,
+    subscribe,
+    view,
+)
 from mailer.web.applier import Applier
 from mailer.web.guard import Guard
 from mailer.web.keeper import Keeper
@@ -57,7 +67,7 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.keeper = Keeper(services)
     app.state.certificates = Certificates(services.fetch)
     app.add_middleware(Guard, max_body=services.settings.web.max_body)
-    for module in (pages, preferences, subscribe, confirm, own_data, view, images, hooks):
+    for module in (pages, preferences, subscribe, confirm, own_data, view, archive, images, hooks):
         app.include_router(module.router)
     app.add_api_route("/healthz", healthz, methods=READ)
     _explain_errors(app)

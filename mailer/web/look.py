@@ -30,9 +30,25 @@ def page(
 
     `framed`: any site may show it in a frame. Browsers heed that before X-Frame-Options.
     """
-    html = _environment().get_template(f"{name}.html").render(values, say=say, framed=framed)
+    html = render(f"{name}.html", **values, say=say, framed=framed)
+    return as_html(html, status=status, headers=headers, framed=framed)
+
+
+def as_html(
+    html: str,
+    *,
+    status: int = HTTPStatus.OK,
+    headers: dict[str, str] | None = None,
+    framed: bool = False,
+) -> HTMLResponse:
+    """A page of ours as a response."""
     policy = {"content-security-policy": _policy("*" if framed else "'none'")}
     return HTMLResponse(html, status, {**policy, **(headers or {})})
+
+
+def render(file: str, **values: object) -> str:
+    """A template of `templates/pages`, filled in."""
+    return _environment().get_template(file).render(values)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,1 @@
+"""Issues that anybody may read: which they are, and issues of earlier days taken in."""
