@@ -31,7 +31,7 @@ from subscribers.segment import queries as segments
 from subscribers.tables import consents, subscribers, subscriptions
 from subscribers.transfer.bulk import Row, insert_rows, moment_text, new_ids
 from subscribers.transfer.exporting import export_csv
-from subscribers.transfer.importing import BATCH, import_csv
+from subscribers.transfer.importing import BATCH, import_people
 from subscribers.transfer.model import Import
 from tests.services.process import ServiceMissing
 
@@ -177,7 +177,7 @@ def imported(ground: Ground, path: Path, rows: int) -> tuple[float, float]:
     order = Import(newsletter=ground.newsletter, keyring=ground.keyring, now=datetime.now(UTC))
     began, busy = spent(ground)
     with path.open("rb") as file:
-        report = import_csv(ground.database, file, order)
+        report = import_people(ground.database, file, order)
     ended, done = spent(ground)
     assert report.added == rows, report
     return ended - began, done - busy

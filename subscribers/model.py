@@ -143,6 +143,7 @@ class Member:
     subscriber: Subscriber
     status: Status
     joined_at: datetime
+    left_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

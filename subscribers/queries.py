@@ -313,7 +313,12 @@ def members_where(
 ) -> list[Member]:
     """People of a newsletter of whom all this is true, by id; nobody who was erased."""
     query = (
-        select(*_SUBSCRIBER, subscriptions.c.status, subscriptions.c.joined_at)
+        select(
+            *_SUBSCRIBER,
+            subscriptions.c.status,
+            subscriptions.c.joined_at,
+            subscriptions.c.left_at,
+        )
         .join(subscriptions, subscriptions.c.subscriber_id == subscribers.c.id)
         .where(
             subscriptions.c.newsletter_id == newsletter_id,
@@ -325,10 +330,31 @@ def members_where(
     )
     return [
         Member(
-            subscriber=subscriber_of(row), status=Status(row["status"]), joined_at=row["joined_at"]
+            subscriber=subscriber_of(row),
+            status=Status(row["status"]),
+            joined_at=row["joined_at"],
+            left_at=row["left_at"],
         )
         for row in session.execute(query).mappings()
     ]
+
+
+def consents_of(
+    session: Session, newsletter_id: int, subscriber_ids: list[int]
+) -> dict[int, list[Consent]]:
+    """What each of these people agreed to in a newsletter, oldest first."""
+    found: dict[int, list[Consent]] = {}
+    rows = session.execute(
+        select(consents.c.subscriber_id, *_CONSENT)
+        .where(
+            consents.c.newsletter_id == newsletter_id, consents.c.subscriber_id.in_(subscriber_ids)
+        )
+        .order_by(consents.c.id)
+    )
+    for row in rows.mappings():
+        values = dict(row)
+        found.setdefault(values.pop("subscriber_id"), []).append(Consent(**values))
+    return found
 
 
 def subscriber_columns() -> list[Column[object]]:

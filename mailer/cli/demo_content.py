@@ -21,7 +21,7 @@ from mailer.resources import templates
 from subscribers import queries as people
 from subscribers.model import Newsletter
 from subscribers.transfer.exporting import RefusedFile
-from subscribers.transfer.importing import import_csv
+from subscribers.transfer.importing import Listeners, import_people
 from subscribers.transfer.model import Import, Refused, Report
 
 #: So far ahead the campaign is scheduled.
@@ -97,7 +97,7 @@ def _import_people(
             say(f"refused      {folder.people.name}:{row.line}: {row.reason}")
             keep(row)
 
-        report = import_csv(here.database, source, order, refused=refused)
+        report = import_people(here.database, source, order, tell=Listeners(refused=refused))
     say(
         f"import       {report.rows:,} rows: {report.added:,} added, {report.unchanged:,} here"
         f" already, {report.refused} refused (kept in {folder.refused})"

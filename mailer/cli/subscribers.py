@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
 from mailer.cli import output
 from mailer.cli.attributes import app as attributes_app
 from mailer.cli.hygiene import check, sunset
+from mailer.cli.people_files import export, import_
 from mailer.cli.privacy import erase
 from mailer.cli.runtime import runtime
 from subscribers import audience
 from subscribers import queries as people
 from subscribers.address import parse
-from subscribers.errors import ImportRefused
 from subscribers.hygiene.flags import flags
 from subscribers.model import Member, Status
-from subscribers.transfer.exporting import RefusedFile, export_csv, export_json
-from subscribers.transfer.importing import import_csv
-from subscribers.transfer.model import Import, Progress, Refused, Report
 from subscribers.transfer.row import clean, read_language, read_timezone
 
 app = typer.Typer(
@@ -37,11 +28,10 @@ app = typer.Typer(
 )
 
 app.add_typer(attributes_app, name="attributes")
+app.command("import")(import_)
+app.command()(export)
 app.command()(check)
 app.command()(sunset)
-
-#: So many refused rows are told one by one; the rest is in `--refused FILE`.
-_TOLD = 20
 
 Address = Annotated[str, typer.Argument(help="The person's address.", show_default=False)]
 To = Annotated[
@@ -162,156 +152,6 @@ def list_(
 def _line(member: Member) -> tuple[object, ...]:
     person = member.subscriber
     return person.address, member.status, member.joined_at.date(), person.name
-
-
-@app.command("import")
-def import_(
-    file: Annotated[Path, typer.Argument(help="A CSV file, or - for standard input.")],
-    newsletter: To = None,
-    status: Annotated[
-        Status, typer.Option(help="What people are whose row does not say: active or pending.")
-    ] = Status.ACTIVE,
-    refused: Annotated[
-        Path | None, typer.Option(help="Write refused rows here, to be mended and imported.")
-    ] = None,
-    declare: Annotated[
-        bool, typer.Option("--declare", help="Make columns that are no attribute yet into one.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Bring people in from a CSV file; nobody who left is brought back.
-
-    Columns are found by their names (email, name, language, timezone, tags, status, joined);
-    others are attributes. A column that is no attribute yet stops the import before anything is
-    changed, as a typing error would; --declare makes it one. A second time changes nothing.
-
-    Example: `mailer subscribers import people.csv --refused refused.csv`
-    """
-    if status not in (Status.ACTIVE, Status.PENDING):
-        output.fail("--status: write active or pending", code=output.MISTAKE)
-    run = runtime()
-    order = Import(
-        newsletter=run.newsletter(newsletter),
-        keyring=run.keyring,
-        now=datetime.now(UTC),
-        status=status,
-        declare=declare,
-        dry_run=dry_run,
-    )
-    with ExitStack() as opened:
-        source = opened.enter_context(_source(file))
-        tell = opened.enter_context(_refusals(file, refused))
-        moved = opened.enter_context(_bar(file))
-        try:
-            report = import_csv(run.database, source, order, refused=tell, progress=moved)
-        except ImportRefused as exc:
-            joint = ":" if str(exc)[:1].isdigit() else " "
-            output.fail(f"{file}{joint}{exc}", code=output.MISTAKE)
-    _tell_report(report, dry_run=dry_run, as_json=as_json)
-
-
-@contextmanager
-def _source(file: Path) -> Iterator[BinaryIO]:
-    """The file, or a copy of standard input, which can't be read twice."""
-    if str(file) == "-":
-        with tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-            yield copy
-        return
-    try:
-        opened = file.open("rb")
-    except OSError as exc:
-        output.fail(f"{file}: can't be read ({exc.strerror})", code=output.MISTAKE)
-    with opened:
-        yield opened
-
-
-@contextmanager
-def _refusals(file: Path, path: Path | None) -> Iterator[Callable[[Refused], None]]:
-    """Tell the first refused rows, and write all of them where that is wanted."""
-    with ExitStack() as opened:
-        write: Callable[[Refused], None] | None = None
-        if path is not None:
-            if path.exists() and file.exists() and path.samefile(file):
-                output.fail(
-                    f"--refused {path}: this is the file to import; name another",
-                    code=output.MISTAKE,
-                )
-            try:
-                target = path.open("w", encoding="utf-8", newline="")
-            except OSError as exc:
-                output.fail(f"{path}: can't be written ({exc.strerror})", code=output.MISTAKE)
-            write = RefusedFile(opened.enter_context(target))
-        count = 0
-
-        def tell(row: Refused) -> None:
-            nonlocal count
-            count += 1
-            if count <= _TOLD:
-                output.warn(f"{file}:{row.line}: {row.reason}")
-            if write:
-                write(row)
-
-        yield tell
-    if count > _TOLD:
-        output.warn(f"… and {count - _TOLD} more" + ("" if path else "; --refused FILE has all"))
-
-
-@contextmanager
-def _bar(file: Path) -> Iterator[Callable[[Progress], None]]:
-    with output.progress(f"Importing {file.name}", total=None) as bar:
-
-        def moved(progress: Progress) -> None:
-            bar.update(bar.task_ids[0], total=progress.total, completed=progress.done)
-
-        yield moved
-
-
-def _tell_report(report: Report, *, dry_run: bool, as_json: bool) -> None:
-    if as_json:
-        told = {"rows": report.rows, "dry_run": dry_run, **dataclasses.asdict(report)}
-        output.emit_json(told)
-        return
-    if report.declared:
-        output.say(f"{'would declare' if dry_run else 'declared'}: {', '.join(report.declared)}")
-    left_out = "".join(f", {count:,} {why}" for why, count in report.left_out.items())
-    output.say(
-        f"{'Would be: ' if dry_run else ''}{report.rows:,} rows: {report.added:,} added,"
-        f" {report.updated:,} updated, {report.unchanged:,} unchanged,"
-        f" {report.refused:,} refused{left_out}"
-    )
-
-
-@app.command()
-def export(
-    file: Annotated[Path | None, typer.Argument(help="Where to; else standard output.")] = None,
-    newsletter: To = None,
-    status: Annotated[Status | None, typer.Option(help="Only these.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines instead of CSV.")] = False,
-) -> None:
-    """Write a newsletter's people as CSV or JSON lines.
-
-    Cells that a spreadsheet would run as formulas get an apostrophe; an import takes it off.
-
-    Example: `mailer subscribers export people.csv`
-    """
-    run = runtime()
-    wanted = run.newsletter(newsletter)
-    with ExitStack() as opened:
-        target = sys.stdout
-        if file is not None:
-            try:
-                target = opened.enter_context(file.open("w", encoding="utf-8", newline=""))
-            except OSError as exc:
-                output.fail(f"{file}: can't be written ({exc.strerror})", code=output.MISTAKE)
-        session = opened.enter_context(run.database.read())
-        if as_json:
-            target.writelines(
-                f"{line}\n" for line in export_json(session, wanted.id, status=status)
-            )
-        else:
-            export_csv(session, wanted.id, target, status=status)
 
 
 @app.command()

@@ -6,7 +6,9 @@ In the database a value stands as JSON: a text, a number, true or false, a date 
 
 from __future__ import annotations
 
+import csv
 import difflib
+import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -116,11 +118,18 @@ def checked(told: Mapping[str, object], known: Mapping[str, Definition]) -> dict
 
 
 def text_of(value: object) -> str:
-    """A value as text, which `read_value` makes into the same value again."""
+    """A value as text, which `read_value` makes into the same value again.
+
+    A list is JSON where one of its texts holds what would part it.
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
-        return "|".join(map(str, value))
+        texts = [str(item) for item in value]
+        joined = "|".join(texts)
+        if read_list(joined) == texts:
+            return joined
+        return json.dumps(texts, ensure_ascii=False)
     return "" if value is None else str(value)
 
 
@@ -140,9 +149,28 @@ def _date(text: str) -> str:
         return datetime.fromisoformat(text).date().isoformat()
 
 
+def read_list(text: str) -> list[str]:
+    """Texts that stand side by side, `a|b`, `a, b` or as JSON, each once; without empty ones."""
+    items = (item.strip() for item in _parts(text))
+    return [*dict.fromkeys(item for item in items if item)]
+
+
+def _parts(text: str) -> list[str]:
+    if text.startswith("["):
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            found = None
+        if isinstance(found, list) and all(isinstance(item, str) for item in found):
+            return found
+    # What a service wrote between quotes may hold what parts the others.
+    if text.startswith('"'):
+        return next(csv.reader([text], skipinitialspace=True), [])
+    return _LIST_ENDS.split(text)
+
+
 def _list(text: str) -> list[str]:
-    items = (item.strip() for item in _LIST_ENDS.split(text))
-    found = [*dict.fromkeys(item for item in items if item)]
+    found = read_list(text)
     if len(found) > MAX_ITEMS:
         raise ValueError(text)
     return found
@@ -160,5 +188,5 @@ _LIKE = {
     Kind.NUMBER: "write it like 12 or 12.5",
     Kind.BOOLEAN: "write true or false",
     Kind.DATE: "write it like 2026-01-31",
-    Kind.LIST: f"write at most {MAX_ITEMS} texts like a|b|c",
+    Kind.LIST: f'write at most {MAX_ITEMS} texts like a|b|c or ["a", "b"]',
 }

@@ -1,4 +1,4 @@
-"""People in and out: import of CSV, export of CSV and JSON lines, both in flat memory.
+"""People in and out: CSV, JSON lines and other services' exports, in flat memory.
 
-file ─sheet→ cells ─header, row→ Entry ─importing→ database ─exporting→ file
+file ─source, sheet→ cells ─profile, header, row→ Entry ─importing→ database ─exporting→ file
 """

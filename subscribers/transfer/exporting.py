@@ -5,17 +5,21 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
 from typing import TextIO
 
 from sqlalchemy.orm import Session
 
 from subscribers.attribute.model import text_of
-from subscribers.model import Member, Status
-from subscribers.queries import members
+from subscribers.model import Consent, Member, Status
+from subscribers.queries import consents_of, members
 from subscribers.transfer.model import Refused
 from subscribers.transfer.spreadsheet import guard
 
-_COLUMNS = ("email", "name", "language", "timezone", "tags", "status", "joined_at")
+_AT_ONCE = 1000
+_COLUMNS = ("email", "name", "language", "timezone", "tags", "status", "joined_at", "left_at")
 
 
 def export_csv(
@@ -42,22 +46,71 @@ def export_csv(
 def export_json(
     session: Session, newsletter_id: int, *, status: Status | None = None
 ) -> Iterator[str]:
-    """Everybody as one JSON object a line, without line ends."""
-    for member in members(session, newsletter_id, status=status):
-        person = member.subscriber
-        yield json.dumps(
+    """Everybody as one JSON object a line, without line ends, and what they agreed to."""
+    everybody = members(session, newsletter_id, status=status)
+    while some := [*islice(everybody, _AT_ONCE)]:
+        agreed = consents_of(session, newsletter_id, [one.subscriber.id for one in some])
+        for member in some:
+            yield json.dumps(
+                _told(member, agreed.get(member.subscriber.id, [])), ensure_ascii=False
+            )
+
+
+def _told(member: Member, agreed: list[Consent]) -> dict[str, object]:
+    person = member.subscriber
+    return {
+        "email": person.address,
+        "name": person.name,
+        "language": person.language,
+        "timezone": person.timezone,
+        "tags": [*person.tags],
+        "status": member.status,
+        "joined_at": member.joined_at.isoformat(),
+        "left_at": member.left_at.isoformat() if member.left_at else None,
+        "attributes": dict(person.attributes),
+        "consents": [
             {
-                "email": person.address,
-                "name": person.name,
-                "language": person.language,
-                "timezone": person.timezone,
-                "tags": [*person.tags],
-                "status": member.status,
-                "joined_at": member.joined_at.isoformat(),
-                "attributes": dict(person.attributes),
-            },
-            ensure_ascii=False,
-        )
+                "action": one.action,
+                "at": one.at.isoformat(),
+                "source": one.source,
+                "evidence": dict(one.evidence),
+            }
+            for one in agreed
+        ],
+    }
+
+
+class RefusedFiles:
+    """CSV files of refused rows with line and reason in front; mended, they can be imported.
+
+    One for each table that has any: what comes from the second lies in `NAME-2.csv`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._opened = ExitStack()
+        self._files: dict[str, RefusedFile] = {}
+
+    def __enter__(self) -> RefusedFiles:
+        self._first = self._opened.enter_context(_created(self._path))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def __call__(self, row: Refused) -> None:
+        """Write one row."""
+        if row.table not in self._files:
+            file, number = self._first, len(self._files) + 1
+            if number > 1:
+                path = self._path.with_stem(f"{self._path.stem}-{number}")
+                file = self._opened.enter_context(_created(path))
+            self._files[row.table] = RefusedFile(file)
+        self._files[row.table](row)
+
+
+def _created(path: Path) -> TextIO:
+    return path.open("w", encoding="utf-8", newline="")
 
 
 class RefusedFile:
@@ -82,7 +135,8 @@ def _cells(member: Member) -> list[str]:
         guard(person.name),
         person.language or "",
         person.timezone or "",
-        guard("|".join(person.tags)),
+        guard(text_of(person.tags)),
         member.status,
         member.joined_at.isoformat(),
+        member.left_at.isoformat() if member.left_at else "",
     ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from subscribers.address import Address
 from subscribers.attribute.model import Kind
+from subscribers.errors import UsersMistake
 from subscribers.model import Newsletter, Status
 from subscribers.token import Keyring
 
@@ -17,7 +19,9 @@ class Import:
     """What holds for a whole import. `status`: of people whose row names none.
 
     With `declare` columns that are no attribute yet become attributes, of `new_kind`; without,
-    such a column stops the import before anything is changed.
+    such a column stops the import before anything is changed. `profile` names the service the
+    file is from, where that shall not be guessed, or is `csv` for none. `columns` says what a
+    column means, whatever it is called.
     """
 
     newsletter: Newsletter
@@ -27,6 +31,12 @@ class Import:
     declare: bool = False
     new_kind: Kind = Kind.TEXT
     dry_run: bool = False
+    profile: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+class RowRefused(UsersMistake):
+    """Why a row can't be taken; its words are for the person who has the file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,8 +49,22 @@ class Cells:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Agreed:
+    """One change of consent that a file tells of, as `Consent` has them."""
+
+    action: str
+    at: datetime
+    source: str = "import"
+    evidence: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """One good row. What the file does not say is empty or None."""
+    """One good row. What the file does not say is empty or None.
+
+    `suppressed`: why the address must never be mailed again. `history` is what was agreed to
+    elsewhere, oldest first; `whole`: it is our own record, to which nothing is to be added.
+    """
 
     line: int
     address: Address
@@ -50,53 +74,85 @@ class Entry:
     tags: tuple[str, ...] = ()
     attributes: Mapping[str, object] = field(default_factory=dict)
     status: Status | None = None
+    suppressed: str | None = None
     joined_at: datetime | None = None
+    left_at: datetime | None = None
+    history: tuple[Agreed, ...] = ()
+    whole: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """One row that was not taken: where, why, what it held, and the columns' names."""
+    """One row that was not taken: where, why, what it held, and the columns' names.
+
+    `table`: which of a zip's.
+    """
 
     line: int
     reason: str
     cells: tuple[str, ...]
     header: tuple[str, ...]
+    table: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a table is understood: whose it is, and what each column becomes.
+
+    `left_out`: why nobody is taken from it. `declares`: attributes that it brings.
+    """
+
+    table: str
+    profile: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    left_out: str = ""
+    declares: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """What became of the rows; each counts in exactly one place.
 
-    `updated`: was here, something about the person is new. `left_out`: good rows of people
-    who must not be brought back, by reason (an Exclusion). `declared`: attributes that the
-    file brought.
+    `added`: has a place in the newsletter now; `joined` parts them by status. `updated`: was
+    here, something about the person is new. `ended`: had a place that ends, since the file says
+    that they left elsewhere. `left_out`: good rows of people who must not be brought back, by
+    reason (an Exclusion). `suppressed`: addresses that are not mailed any more, beside all that.
+    `declared`: attributes that the file brought.
     """
 
     added: int = 0
     updated: int = 0
+    ended: int = 0
     unchanged: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
     refused: int = 0
+    joined: Mapping[str, int] = field(default_factory=dict)
+    suppressed: int = 0
     declared: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
         """All rows."""
-        return (
-            self.added + self.updated + self.unchanged + sum(self.left_out.values()) + self.refused
-        )
+        counts = (self.added, self.updated, self.ended, self.unchanged, self.refused)
+        return sum(counts) + sum(self.left_out.values())
 
     def __add__(self, other: Report) -> Report:
         """The sum, place by place."""
-        reasons = [*dict.fromkeys([*self.left_out, *other.left_out])]
         return Report(
             added=self.added + other.added,
             updated=self.updated + other.updated,
+            ended=self.ended + other.ended,
             unchanged=self.unchanged + other.unchanged,
-            left_out={r: self.left_out.get(r, 0) + other.left_out.get(r, 0) for r in reasons},
+            left_out=_sum(self.left_out, other.left_out),
             refused=self.refused + other.refused,
+            joined=_sum(self.joined, other.joined),
+            suppressed=self.suppressed + other.suppressed,
             declared=(*self.declared, *other.declared),
         )
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return dict(Counter(one) + Counter(other))
 
 
 @dataclass(frozen=True, kw_only=True)

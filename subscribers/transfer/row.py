@@ -4,38 +4,27 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import UTC, datetime
 from functools import cache
 from zoneinfo import available_timezones
 
 from subscribers.address import parse
-from subscribers.attribute.model import Kind, read_value
-from subscribers.errors import AddressInvalid, AttributeInvalid, UsersMistake
+from subscribers.attribute.model import Kind, read_list, read_value
+from subscribers.errors import AddressInvalid, AttributeInvalid
 from subscribers.model import Status
 from subscribers.transfer.header import Columns
-from subscribers.transfer.model import Cells, Entry
+from subscribers.transfer.history import moment, with_history
+from subscribers.transfer.model import Cells, Entry, RowRefused
+from subscribers.transfer.profile.model import IGNORED
 from subscribers.transfer.spreadsheet import unguard
+from subscribers.transfer.standing import SAYS_NOTHING, Standing, folded
 
 MAX_CELL = 1000
 MAX_NAME = 200
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*\Z")
 _BLANKS = re.compile(r"\s+")
-_TAG_ENDS = re.compile(r"[,;|]")
 # Overrides, embeddings and isolates: they make a name read as what it is not.
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_STATUS = {
-    Status.ACTIVE: "active subscribed confirmed enabled",
-    Status.PENDING: "pending unconfirmed",
-    Status.UNSUBSCRIBED: "unsubscribed inactive removed optout",
-    Status.BOUNCED: "bounced cleaned undeliverable",
-    Status.COMPLAINED: "complained complaint spam abuse",
-}
-_STATUS_WORDS = {word: status for status, words in _STATUS.items() for word in words.split()}
-
-
-class RowRefused(UsersMistake):
-    """Why a row can't be taken; its words are for the person who has the file."""
 
 
 def read_row(row: Cells, columns: Columns) -> Entry:
@@ -47,18 +36,21 @@ def read_row(row: Cells, columns: Columns) -> Entry:
         address = parse(told.get("email", ""))
     except AddressInvalid as exc:
         raise RowRefused(str(exc)) from exc
-    return Entry(
+    standing = _standing(text, columns) if (text := told.get("status")) else SAYS_NOTHING
+    entry = Entry(
         line=row.line,
         address=address,
         name=_name(told),
         # Most files say little: nothing is called for an empty cell.
         language=read_language(text) if (text := told.get("language")) else None,
         timezone=read_timezone(text) if (text := told.get("timezone")) else None,
-        tags=_tags(text) if (text := told.get("tags")) else (),
+        tags=tuple(read_list(text)) if (text := told.get("tags")) else (),
         attributes=_attributes(told, columns) if columns.attributes else {},
-        status=_status(text) if (text := told.get("status")) else None,
-        joined_at=_moment(text) if (text := told.get("joined_at")) else None,
+        status=standing.status or columns.implied,
+        suppressed=standing.suppressed,
+        joined_at=moment(text) if (text := told.get("joined_at")) else None,
     )
+    return with_history(entry, told, columns) if columns.has_history else entry
 
 
 def _told(row: Cells, columns: Columns) -> dict[str, str]:
@@ -67,18 +59,20 @@ def _told(row: Cells, columns: Columns) -> dict[str, str]:
     if there != expected:
         remedy = "put quotes around a cell with a comma in it" if there > expected else "add cells"
         raise RowRefused(f"has {there} cells where the header has {expected}; {remedy}")
-    told: dict[str, str] = {}
     if columns.named and _is_plain("".join(row.cells)):
         return dict(zip(columns.meanings, map(str.strip, row.cells), strict=True))
+    told: dict[str, str] = {}
     for at, (meaning, cell) in enumerate(zip(columns.meanings, row.cells, strict=True), start=1):
-        text = (
-            unguard(cell)
-            if meaning == "email"
-            else clean(unguard(cell), f"column {at} ({meaning})")
-        )
-        if text.strip() and not meaning:
+        if meaning == IGNORED:
+            continue
+        text = unguard(cell) if columns.guarded else cell
+        if meaning not in ("email", "consents"):
+            text = clean(text, f"column {at} ({meaning})")
+        text = text.strip()
+        if text and not meaning:
             raise RowRefused(f"has a value in column {at}, which has no name; name the column")
-        told[meaning] = text.strip()
+        if not told.get(meaning):
+            told[meaning] = text
     return told
 
 
@@ -89,9 +83,12 @@ def _attributes(told: dict[str, str], columns: Columns) -> dict[str, object]:
         if text:
             kind = columns.kinds.get(name, Kind.TEXT)
             try:
-                found[name] = text if kind is Kind.TEXT else read_value(kind, text)
+                value = text if kind is Kind.TEXT else read_value(kind, text)
             except AttributeInvalid as exc:
                 raise RowRefused(f"has a {name} that does not fit: {exc}") from exc
+            # A list of nothing but blanks says as little as an empty cell.
+            if value != []:
+                found[name] = value
     return found
 
 
@@ -143,24 +140,9 @@ def read_timezone(text: str) -> str | None:
     return text or None
 
 
-def _tags(text: str) -> tuple[str, ...]:
-    tags = (tag.strip() for tag in _TAG_ENDS.split(text))
-    return tuple(dict.fromkeys(tag for tag in tags if tag))
-
-
-def _status(text: str) -> Status | None:
-    word = re.sub(r"[^a-z]", "", text.casefold())
-    if text and word not in _STATUS_WORDS:
+def _standing(text: str, columns: Columns) -> Standing:
+    standing = columns.standings.get(folded(text))
+    if standing is None:
         known = ", ".join(Status)
         raise RowRefused(f"has a status {text!r:.40}; write one of {known}, or nothing")
-    return _STATUS_WORDS.get(word)
-
-
-def _moment(text: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise RowRefused(f"has a date {text!r:.40}; write it like 2026-01-31") from exc
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return standing

@@ -10,10 +10,11 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol
 
+from subscribers.attribute.model import Kind
 from subscribers.errors import ImportRefused
 from subscribers.transfer.model import Cells
 
@@ -28,26 +29,43 @@ _BOMS = {
 _BLOCK = 1 << 20
 _DELIMITERS = ",;\t|"
 # What stands for bytes that are not of the encoding.
-_UNDECODED = "\ufffd"
+UNDECODED = "\ufffd"
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 # A word between quotes may hold a delimiter.
 _QUOTED = re.compile(r'"[^"]*"')
 
 
+class Rows(Protocol):
+    """Rows of cells, whatever they are made from; the first names the columns."""
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """What columns hold, by name, where that is known."""
+
+    @property
+    def guarded(self) -> bool:
+        """Whether an apostrophe may stand before what a spreadsheet would run."""
+
+    def records(self) -> Generator[Cells, None, None]:
+        """All rows from the first, as often as one likes."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """A file's first row and how to read the rest; `records()` streams."""
+    """How a CSV file is to be read; `records()` streams."""
 
     file: BinaryIO
     encoding: str
     delimiter: str
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    guarded: bool = True
 
     def records(self) -> Generator[Cells, None, None]:
         """All rows from the first, with their line numbers; blank lines are skipped."""
         self.file.seek(0)
         text = io.TextIOWrapper(self.file, encoding=self.encoding, errors="replace")
         try:
-            yield from _records(_Lines(text), self.delimiter)
+            yield from _records(Lines(text), self.delimiter)
         finally:
             # The file is the caller's to close.
             text.detach()
@@ -86,8 +104,8 @@ def _encoding(file: BinaryIO) -> str:
         if block.isascii():
             continue
         text = decoder.decode(block)
-        bad += text.count(_UNDECODED)
-        good += len(_BEYOND_ASCII.findall(text)) - text.count(_UNDECODED)
+        bad += text.count(UNDECODED)
+        good += len(_BEYOND_ASCII.findall(text)) - text.count(UNDECODED)
     # A few bad bytes in a file of UTF-8 spoil their rows, not the names of all the others.
     return "utf-8" if bad == 0 or good > bad else "cp1252"
 
@@ -99,7 +117,7 @@ def _delimiter(head: str) -> str:
     return max(_DELIMITERS, key=bare.count)
 
 
-class _Lines:
+class Lines:
     """Physical lines with a bound, and one line of looking back."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
@@ -131,7 +149,7 @@ class _Lines:
                 return
 
 
-def _records(lines: _Lines, delimiter: str) -> Iterator[Cells]:
+def _records(lines: Lines, delimiter: str) -> Iterator[Cells]:
     width = 0
     while (line := lines.next()) is not None:
         number = lines.number
@@ -149,7 +167,7 @@ def _records(lines: _Lines, delimiter: str) -> Iterator[Cells]:
         yield record
 
 
-def _record(lines: _Lines, line: str, number: int, delimiter: str, width: int) -> Cells:
+def _record(lines: Lines, line: str, number: int, delimiter: str, width: int) -> Cells:
     """The record that begins with this line; takes the lines it goes on in, or none of them."""
     if len(line) > MAX_CHARACTERS:
         problem = f"is longer than {MAX_CHARACTERS:,} characters; is a line end missing?"
@@ -187,7 +205,7 @@ def _split(text: str, delimiter: str) -> tuple[str, ...]:
 
 
 def _decoded(number: int, cells: tuple[str, ...]) -> Cells:
-    if any(_UNDECODED in cell for cell in cells):
+    if any(UNDECODED in cell for cell in cells):
         problem = "is not in the file's encoding; save the whole file as UTF-8"
         return Cells(line=number, cells=cells, problem=problem)
     return Cells(line=number, cells=cells)

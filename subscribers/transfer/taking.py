@@ -9,18 +9,21 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlalchemy import and_, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from subscribers.audience import Exclusion
-from subscribers.model import Status
+from subscribers.database import upsert
+from subscribers.model import Status, SuppressionScope
 from subscribers.outbox.model import News, NewsType
 from subscribers.outbox.queries import tell
 from subscribers.tables import consents, subscribers, subscriptions, suppressions
 from subscribers.transfer.bulk import Row, among, insert_rows, moment_text, new_ids
 from subscribers.transfer.model import Entry, Import, Report
+from subscribers.transfer.standing import COMPLAINT
 
 SOURCE = "import"
 
@@ -64,6 +67,8 @@ class _Known:
     id: int
     told: Mapping[str, object]
     status: Status | None
+    source: str | None
+    joined_at: datetime | None
 
 
 def take(session: Session, entries: list[Entry], order: Import) -> Report:
@@ -95,14 +100,21 @@ def take(session: Session, entries: list[Entry], order: Import) -> Report:
     _subscribe(session, joining, order)
     updated = _update_people(session, here, known)
     ended = _end(session, here, known, order)
-    report = _report(len(entries), wanted, known, joining, updated | ended)
+    gone = [
+        entry
+        for entry in wanted
+        if entry.address.key not in known or not _came_since(entry, known[entry.address.key])
+    ]
+    silenced = _suppress(session, gone, hashes, order)
+    report = _report(len(entries), wanted, known, joining, updated, ended)
     _tell(session, report, order)
-    return report
+    joined = Counter(str(_status(entry, order)) for entry in joining.values())
+    return replace(report, joined=dict(joined), suppressed=silenced)
 
 
 def _tell(session: Session, report: Report, order: Import) -> None:
     # One for all of them: whoever wants a million people reads them from an export.
-    facts = {"added": report.added, "updated": report.updated}
+    facts = {"added": report.added, "updated": report.updated + report.ended}
     if any(facts.values()):
         imported = News(
             type=NewsType.IMPORTED, at=order.now, newsletter_id=order.newsletter.id, facts=facts
@@ -115,19 +127,30 @@ def _report(
     wanted: list[Entry],
     known: Mapping[str, _Known],
     joining: Mapping[int, Entry],
-    changed: set[int],
+    updated: set[int],
+    ended: set[int],
 ) -> Report:
     left_out: Counter[str] = Counter()
     if rows > len(wanted):
         left_out[Exclusion.SUPPRESSED] = rows - len(wanted)
-    updated = 0
+    changed = 0
     for person in known.values():
         if person.status in _EXCLUDED:
             left_out[_EXCLUDED[person.status]] += 1
-        elif person.status is not None and person.id in changed:
-            updated += 1
-    unchanged = rows - len(joining) - updated - left_out.total()
-    return Report(added=len(joining), updated=updated, unchanged=unchanged, left_out=dict(left_out))
+        elif person.status is not None and person.id in updated - ended:
+            changed += 1
+    unchanged = rows - len(joining) - changed - len(ended) - left_out.total()
+    return Report(
+        added=len(joining),
+        updated=changed,
+        ended=len(ended),
+        unchanged=unchanged,
+        left_out=dict(left_out),
+    )
+
+
+def _status(entry: Entry, order: Import) -> Status:
+    return entry.status or order.status
 
 
 def _suppressed(session: Session, hashes: list[bytes], order: Import) -> set[bytes]:
@@ -154,6 +177,8 @@ def _known(session: Session, keys: list[str], order: Import) -> dict[str, _Known
             subscribers.c.address_key,
             *(subscribers.c[name] for name in _TOLD),
             subscriptions.c.status,
+            subscriptions.c.source,
+            subscriptions.c.joined_at,
         )
         .select_from(subscribers.outerjoin(subscriptions, place))
         .where(among(session, subscribers.c.address_key, keys))
@@ -166,6 +191,8 @@ def _known(session: Session, keys: list[str], order: Import) -> dict[str, _Known
             id=row["id"],
             told={name: row[name] for name in _TOLD},
             status=Status(row["status"]) if row["status"] else None,
+            source=row["source"],
+            joined_at=row["joined_at"],
         )
         for row in session.execute(query).mappings()
     }
@@ -200,18 +227,26 @@ def _insert_people(
 
 
 def _subscribe(session: Session, joining: Mapping[int, Entry], order: Import) -> None:
-    """Give people their place, and note that the list's owner vouched for them."""
+    """Give people their place, and note what they agreed to, or that the owner vouched for them."""
     newsletter_id = order.newsletter.id
     now = moment_text(session, order.now)
     places: list[Row] = []
     agreed: list[Row] = []
     for subscriber_id, entry in joining.items():
-        status = entry.status or order.status
-        left_at = now if status in _EXCLUDED else None
+        status = _status(entry, order)
+        left_at = None
+        if status in _EXCLUDED:
+            left_at = moment_text(session, entry.left_at) if entry.left_at else now
         joined_at = moment_text(session, entry.joined_at) if entry.joined_at else now
         places.append((newsletter_id, subscriber_id, status.value, joined_at, left_at, SOURCE, 0))
-        evidence = f'{{"line": {entry.line}}}'
-        agreed.append((newsletter_id, subscriber_id, "imported", now, SOURCE, evidence))
+        agreed.extend(
+            (newsletter_id, subscriber_id, one.action, at, one.source, _encode(one.evidence))
+            for one in entry.history
+            for at in (moment_text(session, one.at),)
+        )
+        if not entry.whole:
+            evidence = f'{{"line": {entry.line}}}'
+            agreed.append((newsletter_id, subscriber_id, "imported", now, SOURCE, evidence))
     insert_rows(session, subscriptions, _PLACE, places)
     insert_rows(session, consents, _CONSENT, agreed)
 
@@ -254,12 +289,11 @@ def _end(
     session: Session, entries: Sequence[Entry], known: Mapping[str, _Known], order: Import
 ) -> set[int]:
     """End the places of people whom the file says have left elsewhere; gives their ids."""
-    ended: dict[int, Status] = {}
-    for entry in entries:
-        person = known[entry.address.key]
-        lives = person.status is not None and person.status not in _EXCLUDED
-        if lives and entry.status in _EXCLUDED:
-            ended[person.id] = entry.status
+    ended = {
+        known[entry.address.key].id: entry
+        for entry in entries
+        if _leaves(entry, known[entry.address.key])
+    }
     if not ended:
         return set()
     statement = update(subscriptions).where(
@@ -267,18 +301,63 @@ def _end(
         subscriptions.c.subscriber_id == bindparam("person"),
     )
     session.connection().execute(
-        statement.values(status=bindparam("now_is"), left_at=order.now),
-        [{"person": person, "now_is": status} for person, status in ended.items()],
+        statement.values(status=bindparam("now_is"), left_at=bindparam("since")),
+        [
+            {"person": person, "now_is": entry.status, "since": entry.left_at or order.now}
+            for person, entry in ended.items()
+        ],
     )
     withdrawn = [
-        dict(
-            zip(
-                _CONSENT,
-                (order.newsletter.id, person, "withdrawn", order.now, SOURCE, {}),
-                strict=True,
-            )
-        )
-        for person in ended
+        dict(zip(_CONSENT, (order.newsletter.id, person, *record), strict=True))
+        for person, entry in ended.items()
+        # A bounce is nobody's word.
+        if entry.status is not Status.BOUNCED
+        for record in (("withdrawn", entry.left_at or order.now, SOURCE, _why(entry)),)
     ]
-    session.execute(insert(consents), withdrawn)
+    if withdrawn:
+        session.execute(insert(consents), withdrawn)
     return {*ended}
+
+
+def _leaves(entry: Entry, person: _Known) -> bool:
+    """Whether a place here ends: not where somebody came after they had left elsewhere."""
+    if person.status is None or person.status in _EXCLUDED or _came_since(entry, person):
+        return False
+    return entry.status in _EXCLUDED
+
+
+def _came_since(entry: Entry, person: _Known) -> bool:
+    return (
+        person.source != SOURCE
+        and entry.left_at is not None
+        and person.joined_at is not None
+        and person.joined_at > entry.left_at
+    )
+
+
+def _why(entry: Entry) -> Mapping[str, object]:
+    return next((one.evidence for one in entry.history if one.action == "withdrawn"), {})
+
+
+def _suppress(
+    session: Session, entries: Sequence[Entry], hashes: Mapping[str, bytes], order: Import
+) -> int:
+    """Suppress for good who complained or was blocked elsewhere; gives how many."""
+    rows = [
+        {
+            "newsletter_id": 0,
+            "scope": SuppressionScope.ADDRESS,
+            "value_hash": hashes[entry.address.key],
+            "reason": reason,
+            "source": SOURCE,
+            "at": entry.left_at or order.now,
+        }
+        for entry in entries
+        if (reason := entry.suppressed)
+        or (_status(entry, order) is Status.COMPLAINED and (reason := COMPLAINT))
+    ]
+    if not rows:
+        return 0
+    statement = upsert(session, suppressions).on_conflict_do_nothing()
+    written = session.execute(statement.returning(suppressions.c.id), rows)
+    return len(written.all())

@@ -120,7 +120,9 @@ MISTAKES = {
     "a language": (("add", "a@x.org", "--language", "english"), "write a code such as en"),
     "a time zone": (("add", "a@x.org", "--timezone", "Mars"), "Europe/Berlin"),
     "an attribute": (("add", "a@x.org", "--attribute", "plan"), "write NAME=VALUE"),
-    "a status": (("import", "-", "--status", "bounced"), "write active or pending"),
+    "a service": (("import", "-", "--from", "tinyletter"), "write mailchimp, substack"),
+    "a column": (("import", "-", "--column", "Email"), "write NAME=MEANING"),
+    "no such column": (("import", "-", "--column", "b=email", "--column", "c=-"), "named 'c'"),
     "a header": (("import", "-"), "-:1: no column is named email"),
     "a bad name": (("add", "a@x.org", "--name", "a\u202eb"), "U+202E"),
 }

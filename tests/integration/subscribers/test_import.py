@@ -26,7 +26,7 @@ from subscribers.tables import subscribers as subscribers_table
 from subscribers.token import Keyring
 from subscribers.transfer import importing
 from subscribers.transfer.exporting import RefusedFile, export_csv, export_json
-from subscribers.transfer.importing import import_csv
+from subscribers.transfer.importing import Listeners, import_people
 from subscribers.transfer.model import Import, Progress, Refused, Report
 
 SAMPLE = Path(__file__).parents[3] / "templates/sample/subscribers.csv"
@@ -40,7 +40,7 @@ def order(weekly: Newsletter, keyring: Keyring, now: datetime) -> Import:
 def run(database: Database, content: str | bytes, order: Import) -> tuple[Report, list[Refused]]:
     refused: list[Refused] = []
     raw = content.encode() if isinstance(content, str) else content
-    report = import_csv(database, io.BytesIO(raw), order, refused=refused.append)
+    report = import_people(database, io.BytesIO(raw), order, tell=Listeners(refused=refused.append))
     assert report.refused == len(refused)
     return report, refused
 
@@ -110,7 +110,7 @@ def test_a_file_says_who_has_left_elsewhere(database: Database, order: Import) -
     report, _ = run(
         database, "email,status\na@x.org,unsubscribed\nb@x.org,cleaned\nc@x.org,subscribed\n", order
     )
-    assert (report.added, report.updated) == (2, 1)
+    assert (report.added, report.ended) == (2, 1)
     people = {address: one.status for address, one in everybody(database, order).items()}
     assert people == {
         "a@x.org": Status.UNSUBSCRIBED,
@@ -211,7 +211,7 @@ def test_what_is_exported_imports_without_a_change(
 def test_refused_rows_can_be_mended_and_imported(database: Database, order: Import) -> None:
     file = io.StringIO()
     raw = io.BytesIO(b"email,name\nada.example.org,=Ada\nbo@x.org,Bo\n")
-    import_csv(database, raw, order, refused=RefusedFile(file))
+    import_people(database, raw, order, tell=Listeners(refused=RefusedFile(file)))
     assert "refused_line,refused_reason,email,name" in file.getvalue()
     mended = file.getvalue().replace(",ada.example.org", ",ada@example.org")
     report, refused = run(database, mended, order)
@@ -257,7 +257,7 @@ def test_memory_stays_flat_and_progress_is_told(
 
     def peak(file: io.BytesIO) -> int:
         tracemalloc.start()
-        import_csv(database, file, order, progress=told.append)
+        import_people(database, file, order, tell=Listeners(progress=told.append))
         used = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return used
