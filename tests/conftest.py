@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from mailer.render.chromium import Page, chromium
+from tests import stacks
 from tests.services import schema
 from tests.services.dovecot import DovecotServer
 from tests.services.judges import Node, SpamAssassin, require_chromium
@@ -104,7 +105,7 @@ def redis_server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="session")
-def _postgres_template(postgres_server: PostgresServer) -> str:
+def postgres_template(postgres_server: PostgresServer) -> str:
     """The name of a database with all tables, to be copied."""
     name = postgres_server.create()
     schema.build(postgres_server.url(name))
@@ -112,7 +113,7 @@ def _postgres_template(postgres_server: PostgresServer) -> str:
 
 
 @pytest.fixture(scope="session")
-def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with all tables, to be copied."""
     path = tmp_path_factory.mktemp("template") / "pressrun.db"
     schema.build(f"sqlite:///{path}")
@@ -120,17 +121,17 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     """A fresh SQLite file with all tables."""
     path = tmp_path / "pressrun.db"
-    shutil.copyfile(_sqlite_template, path)
+    shutil.copyfile(sqlite_template, path)
     return f"sqlite:///{path}"
 
 
 @pytest.fixture
-def postgres_url(postgres_server: PostgresServer, _postgres_template: str) -> Iterator[str]:
+def postgres_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
     """A fresh PostgreSQL database with all tables."""
-    name = postgres_server.create(template=_postgres_template)
+    name = postgres_server.create(template=postgres_template)
     yield postgres_server.url(name)
     postgres_server.drop(name)
 
@@ -191,6 +192,13 @@ def broker_url(request: pytest.FixtureRequest) -> str | None:
         return None
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture
+def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[stacks.Stack]:
+    """A fresh installation's database and broker; `stacks.on` says of which kinds."""
+    with stacks.fresh(request, request.param, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

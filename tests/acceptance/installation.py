@@ -72,6 +72,7 @@ class Installation:
             "PRESSRUN_RELAY__HOST": "127.0.0.1",
             "PRESSRUN_RELAY__PORT": str(self.sink_port),
             "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
             **self.extra,
         }
         if self.broker_url:
@@ -151,12 +152,16 @@ class Installation:
 
     # -- processes ------------------------------------------------------------------------
 
-    def start(self, *command: str) -> subprocess.Popen[bytes]:
-        """Start `mailer COMMAND` as an own process; its words go to a file in `folder`."""
+    def start(self, *command: str, doom: str = "") -> subprocess.Popen[bytes]:
+        """Start `mailer COMMAND` as an own process; its words go to a file in `folder`.
+
+        With `doom` it kills itself at that point of its work (`doomed`).
+        """
+        program = ("tests.acceptance.doomed", doom) if doom else ("mailer",)
         log = self.folder / f"{'-'.join(command)}-{len(self.processes)}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "mailer", *command],
+                [sys.executable, "-m", *program, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.services import process as processes
-from tests.services.sink_session import EXTENSIONS, Session
+from tests.services.sink_session import EXTENSIONS, Answer, Session
 
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 _HEADERS = ("subject", "date", "list-id", "list-unsubscribe", "feedback-id", "dkim-signature")
@@ -77,7 +77,7 @@ class Sink:
         self._log = os.open(self.log, _APPEND, 0o644)
         self._drops = os.open(_beside(self.log, "drops"), _APPEND, 0o644)
         self.extensions = self.behaviour.extensions
-        self.delay = self.behaviour.delay
+        self._answer = Answer(after=self.behaviour.delay)
 
     def judge(self, recipient: bytes) -> bytes:
         """The reply to a RCPT."""
@@ -89,7 +89,7 @@ class Sink:
             return b"451 4.2.1 mailbox busy, try again later\r\n"
         return b"250 2.1.5 ok\r\n"
 
-    def take(self, sender: bytes, recipients: list[bytes], content: bytes) -> bytes | None:
+    def take(self, sender: bytes, recipients: list[bytes], content: bytes) -> Answer | None:
         """Write it down and say so; or cut the connection, before or after it is written down."""
         chance = random.random()
         if chance < self.behaviour.drop_before:
@@ -99,7 +99,7 @@ class Sink:
         if chance < self.behaviour.drop_before + self.behaviour.drop_after:
             os.write(self._drops, b"after\n")
             return None
-        return b""
+        return self._answer
 
     def holds(self, moment: str) -> bool:
         """Whether the test asked for a hold at this moment; it is told of each."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 #: What a sink may offer; without the first two it is spoken to step by step.
@@ -13,7 +14,14 @@ EXTENSIONS = (
     "SIZE 52428800",
 )
 _PATH = re.compile(rb"^[^<]*<([^>]*)>")
-_TAKEN = b"250 2.0.0 taken\r\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What is said to a message, after so many seconds."""
+
+    words: bytes = b"250 2.0.0 taken\r\n"
+    after: float = 0.0
 
 
 class Keeper(Protocol):
@@ -23,16 +31,11 @@ class Keeper(Protocol):
     def extensions(self) -> Sequence[str]:
         """What is offered."""
 
-    @property
-    def delay(self) -> float:
-        """Seconds before the reply to a message."""
-
     def judge(self, recipient: bytes) -> bytes:
         """The reply to a RCPT."""
 
-    def take(self, sender: bytes, recipients: list[bytes], content: bytes) -> bytes | None:
-        """Take a message or not; gives the reply (empty: the usual 250), or None to cut the
-        connection."""
+    def take(self, sender: bytes, recipients: list[bytes], content: bytes) -> Answer | None:
+        """Take a message or not; None cuts the connection."""
 
     def holds(self, moment: str) -> bool:
         """Whether the dialogue stops for ever: at a verb, in the `body`, before it is taken
@@ -172,23 +175,30 @@ class Session(asyncio.Protocol):
     def _judge(self, content: bytes) -> None:
         if self._is_held("dot"):
             return
-        reply = self._keeper.take(self._sender or b"", self._recipients, content)
-        if reply is None:
+        answer = self._keeper.take(self._sender or b"", self._recipients, content)
+        if answer is None:
             self._waiting = True
             self._transport.abort()
             return
         if self._is_held("taken"):
             return
         self._forget()
-        if self._keeper.delay:
+        if answer.after:
             self._waiting = True
-            asyncio.get_running_loop().call_later(self._keeper.delay, self._confirm, reply)
+            asyncio.get_running_loop().call_later(answer.after, self._confirm, answer.words)
         else:
-            self._transport.write(reply or _TAKEN)
+            self._say(answer.words)
 
-    def _confirm(self, reply: bytes) -> None:
+    def _say(self, words: bytes) -> None:
+        self._transport.write(words)
+        if words.startswith(b"421"):
+            # RFC 5321 3.8: nothing that comes behind it is looked at.
+            self._waiting = True
+            self._transport.close()
+
+    def _confirm(self, words: bytes) -> None:
         self._waiting = False
-        self._transport.write(reply or _TAKEN)
+        self._say(words)
         self._proceed()
 
     def _is_held(self, moment: str) -> bool:

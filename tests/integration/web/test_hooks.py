@@ -33,7 +33,9 @@ def test_a_genuine_request_is_kept_and_applied(client: Client, world: World) -> 
     assert world.status(person) == "bounced"
 
 
-def test_what_is_genuine_is_kept_even_where_it_makes_no_sense(client: Client, world: World) -> None:
+def test_fault_28_and_29_what_is_genuine_is_kept_even_where_it_makes_no_sense(
+    client: Client, world: World
+) -> None:
     bodies = {
         "empty": b"",
         "truncated": b'{"id": "',
@@ -49,7 +51,7 @@ def test_what_is_genuine_is_kept_even_where_it_makes_no_sense(client: Client, wo
     assert None not in world.results()
 
 
-def test_what_is_not_genuine_leaves_no_trace(client: Client, world: World) -> None:
+def test_fault_29_what_is_not_genuine_leaves_no_trace(client: Client, world: World) -> None:
     body = b"{}"
     good = sign(body)
     late = world.now - timedelta(seconds=301)
