@@ -105,9 +105,12 @@ def add(
     canary: Canary | None = None,
     corrects: int | None = None,
     segment: str | None = None,
+    over_at: datetime | None = None,
     now: datetime,
 ) -> int:
     """Freeze a rendering into a new campaign; gives its id.
+
+    `over_at`: it went out then, elsewhere; nothing is to be sent or told.
 
     Raises AlreadyScheduled where somebody else did so a moment ago: the unique keys on
     (newsletter, number, edition) and (newsletter, checksum, edition) decide.
@@ -122,11 +125,14 @@ def add(
                 edition=edition,
                 checksum=checksum,
                 subject=rendering.title,
-                state=CampaignState.SCHEDULED,
+                state=CampaignState.FINISHED if over_at else CampaignState.SCHEDULED,
                 due_at=due_at,
                 timezone=timezone,
                 created_at=now,
                 alive_at=now,
+                snapshot_at=over_at,
+                planned_at=over_at,
+                finished_at=over_at,
                 leave_out=[*leave_out],
                 segment=segment,
                 canary_size=canary.size if canary else None,
@@ -142,7 +148,8 @@ def add(
             campaign_id=campaign_id, format=rendering.format, content=rendering.to_json()
         )
     )
-    announce(session, NewsType.SCHEDULED, [campaign_id], now=now, due_at=due_at.isoformat())
+    if not over_at:
+        announce(session, NewsType.SCHEDULED, [campaign_id], now=now, due_at=due_at.isoformat())
     return campaign_id
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import RowMapping, func, select
 from sqlalchemy.orm import Session
 
 from mailer.campaign import queries as campaign_queries
@@ -87,7 +87,7 @@ def add_old(
     Its number and content count as scheduled, so that they are not sent by accident. Raises
     AlreadyScheduled where there is an issue of this number or content.
     """
-    campaign_id = campaign_queries.add(
+    return campaign_queries.add(
         session,
         rendering,
         kind=CampaignKind.ISSUE,
@@ -97,12 +97,6 @@ def add_old(
         edition=0,
         due_at=at,
         timezone=timezone,
+        over_at=at,
         now=now,
     )
-    # In the same transaction: no clock ever sees it waiting.
-    session.execute(
-        update(campaigns)
-        .where(campaigns.c.id == campaign_id)
-        .values(state=CampaignState.FINISHED, snapshot_at=at, planned_at=at, finished_at=at)
-    )
-    return campaign_id

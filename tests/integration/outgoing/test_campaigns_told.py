@@ -10,11 +10,13 @@ from sqlalchemy import update
 
 from mailer.campaign import queries as campaign_queries
 from mailer.campaign.model import CampaignKind, CampaignState
+from mailer.campaign.published.queries import add_old
 from mailer.campaign.tables import campaigns
 from mailer.delivery import ledger
 from mailer.delivery.fuse import queries as fuse_queries
 from subscribers.transfer.importing import import_csv
 from subscribers.transfer.model import Import
+from tests.integration.feedback.world import rendering
 from tests.integration.outgoing.conftest import Telling
 from tests.integration.outgoing.receiver import Receiver
 
@@ -42,6 +44,9 @@ def test_a_campaign_tells_its_whole_life(telling: Telling, receiver: Receiver) -
         assert campaign in campaign_queries.pause_late(session, now=world.now, late_after=LATE)
         session.execute(update(campaigns).where(campaigns.c.id == campaign).values(sending))
         assert campaign in ledger.finish_complete(session, now=world.now)
+        # What went out elsewhere, long ago, is no news.
+        old = {"newsletter_id": world.newsletters["weekly"].id, "number": 1, "timezone": "UTC"}
+        add_old(session, rendering("old"), at=world.now - 99 * LATE, now=world.now, **old)
     cancelled = world.add_campaign()
     with world.database.write() as session:
         campaign_queries.cancel(session, cancelled, now=world.now)
