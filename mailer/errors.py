@@ -85,6 +85,10 @@ class FetchRefused(PressrunError):
     """This URL could not be fetched."""
 
 
+class HostUnknown(FetchRefused):
+    """This host has no address."""
+
+
 class EndpointUnknown(UsersMistake):
     """There is no such endpoint; `mailer webhooks out list` shows those there are."""
 

@@ -11,14 +11,14 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 import httpx
 
-from mailer.errors import FetchRefused
+from mailer.errors import FetchRefused, HostUnknown
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
@@ -29,12 +29,16 @@ _PORTS = {"https": 443, "http": 80}
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a server answered: status, lower-case headers, body, the URL it came from."""
+    """What a server answered: status, lower-case headers, body, the URL it came from.
+
+    `hops` are the statuses of the redirects that led there.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     url: str
+    hops: tuple[int, ...] = ()
 
 
 def is_public(address: Address) -> bool:
@@ -64,10 +68,12 @@ def resolve(host: str, port: int) -> Sequence[str]:
 class Fetcher:
     """Fetches within limits: `most_bytes` of body, `seconds` in all, `redirects` at most.
 
+    A longer body is refused; where `whole` is False only its beginning is taken.
     `allowed` judges each address; tests, and calls to this very machine, pass another.
     """
 
     most_bytes: int = 1_000_000
+    whole: bool = True
     seconds: float = 10.0
     redirects: int = 0
     schemes: frozenset[str] = frozenset({"https"})
@@ -93,11 +99,13 @@ class Fetcher:
     ) -> Answer:
         """Ask once; redirects are followed by GET and HEAD alone."""
         deadline = time.monotonic() + self.seconds
+        hops: list[int] = []
         for _ in range(self.redirects + 1):
             answer = self._once(method, url, headers or {}, body, deadline)
             target = answer.headers.get("location")
             if answer.status not in _REDIRECTS or not target:
-                return answer
+                return replace(answer, hops=tuple(hops))
+            hops.append(answer.status)
             if not self.redirects or method not in ("GET", "HEAD"):
                 raise FetchRefused(f"{_place(url)} redirects, which is not followed")
             url = urljoin(url, target)
@@ -156,7 +164,7 @@ class Fetcher:
             found = self.resolve(host, port)
             addresses = [ipaddress.ip_address(one) for one in found]
         except (OSError, ValueError, UnicodeError) as exc:
-            raise FetchRefused(f"{host}: has no address: {exc}") from exc
+            raise HostUnknown(f"{host}: has no address: {exc}") from exc
         if not addresses or not all(self.allowed(address) for address in addresses):
             raise FetchRefused(f"{host}: does not lead to the public internet")
         return str(addresses[0])
@@ -168,6 +176,8 @@ class Fetcher:
         taken = bytearray()
         for piece in response.iter_raw():
             taken += piece
+            if len(taken) > self.most_bytes and not self.whole:
+                return bytes(taken[: self.most_bytes])
             if len(taken) > self.most_bytes:
                 raise FetchRefused(f"{_place(url)} answers more than {self.most_bytes} bytes")
             _left(deadline, url)

@@ -234,3 +234,39 @@ class Rule(StrEnum):
         Severity.WARNING,
         "The HTML or the text leaves out a link or a heading of the issue.",
     )
+
+    # --- what the network says (`--links`)
+
+    BROKEN_LINK = (
+        "broken-link",
+        Severity.ERROR,
+        "`--links`: there is no such page (404, 410) or no such host.",
+    )
+    MOVED_LINK = (
+        "moved-link",
+        Severity.WARNING,
+        "`--links`: the link leads on, for good (301, 308) or to another host.",
+    )
+    UNVERIFIED_LINK = (
+        "unverified-link",
+        Severity.WARNING,
+        "`--links`: nobody can tell; an error, a time-out, a password, a private network.",
+    )
+
+    # --- what real people have (`--audience`)
+
+    EMPTY_VALUE = (
+        "empty-value",
+        Severity.WARNING,
+        "`--audience`: a merge field shows nothing for some recipients.",
+    )
+    JUNK_VALUE = (
+        "junk-value",
+        Severity.WARNING,
+        "`--audience`: some are greeted as NULL, N/A, test or the like, or their value is cut.",
+    )
+    UNMAILABLE = (
+        "unmailable",
+        Severity.WARNING,
+        "`--audience`: no message can be made for some recipients.",
+    )

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 
 def walk(node: object) -> Iterator[object]:
     """A node of an issue and every node below it."""
-    if isinstance(node, tuple):
-        for child in node:
-            yield from walk(child)
-    elif dataclasses.is_dataclass(node):
-        yield node
-        for each in dataclasses.fields(node):
-            yield from walk(getattr(node, each.name))
+    waiting = [node]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, tuple):
+            waiting.extend(reversed(here))
+        elif dataclasses.is_dataclass(here):
+            yield here
+            below = [getattr(here, each.name) for each in dataclasses.fields(here)]
+            waiting.extend(reversed(below))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from mailer.errors import RenderingFailed
 from mailer.issue.check import check_parsed
@@ -35,7 +36,7 @@ class Hidden:
     """A rule that is switched off in an issue, and how many problems that hides."""
 
     off: Off
-    problems: int
+    problems: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +48,27 @@ class Findings:
 
     problems: tuple[Problem, ...]
     hidden: tuple[Hidden, ...] = ()
+    issue: ParsedIssue | None = None
 
     @property
     def fatal(self) -> bool:
         """Whether one of them stops the issue."""
         return any(problem.severity is Severity.ERROR for problem in self.problems)
+
+    def joined(self, more: Iterable[Problem]) -> Findings:
+        """These and what was found elsewhere, less what is off."""
+        problems = list(self.problems)
+        counts = Counter({each.off.rule: each.problems for each in self.hidden})
+        for problem in more:
+            if problem.rule in counts:
+                counts[problem.rule] += 1
+            else:
+                problems.append(problem)
+        return replace(
+            self,
+            problems=tuple(sorted(problems, key=lambda each: (each.line, each.column))),
+            hidden=tuple(replace(each, problems=counts[each.off.rule]) for each in self.hidden),
+        )
 
 
 def lint(
@@ -77,7 +94,8 @@ def lint(
     if page is not None:
         for rule in PAGE_RULES:
             rule(page, notes)
-    return _less_off(issue.front.off, notes.in_order)
+    off = tuple(Hidden(off=each) for each in issue.front.off)
+    return Findings(problems=(), hidden=off, issue=issue).joined(notes.in_order)
 
 
 #: What looks at the finished page.
@@ -115,13 +133,3 @@ def _page(
 def _said(words: object) -> tuple[str, str]:
     message, _, remedy = str(words).partition("; ")
     return message, remedy or "mend the theme, or choose another"
-
-
-def _less_off(off: tuple[Off, ...], problems: tuple[Problem, ...]) -> Findings:
-    silent = {each.rule for each in off}
-    hidden = tuple(
-        Hidden(off=each, problems=sum(problem.rule is each.rule for problem in problems))
-        for each in off
-    )
-    shown = tuple(problem for problem in problems if problem.rule not in silent)
-    return Findings(problems=shown, hidden=hidden)

@@ -1,0 +1,1 @@
+"""The people who may receive a newsletter, looked at as a whole."""
