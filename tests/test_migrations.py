@@ -12,6 +12,7 @@ from sqlalchemy import text
 from mailer import migrations
 from subscribers.database import Database, metadata
 from subscribers.errors import SchemaTooNew, SchemaTooOld
+from tests.services import rows
 
 
 @pytest.fixture
@@ -47,3 +48,25 @@ def test_a_database_from_a_newer_version_is_left_alone(empty: Database) -> None:
     for verb in (migrations.check, migrations.upgrade):
         with pytest.raises(SchemaTooNew, match="newer Pressrun"):
             verb(empty)
+
+
+@pytest.mark.parametrize("step", migrations.STEPS)
+def test_every_earlier_schema_with_people_in_it_is_upgraded_and_nothing_is_lost(
+    empty: Database, step: str
+) -> None:
+    migrations.upgrade(empty, to=step)
+    with empty.write() as session:
+        before = rows.fill(session.connection())
+    assert {"subscribers", "deliveries", "suppressions"} <= before.keys()
+    migrations.upgrade(empty)
+    migrations.check(empty)
+    with empty.read() as session:
+        after = {table.name: table for table in rows.reflected(session.connection())}
+        for name, were in before.items():
+            kept = [column for column in were[0] if column in after[name].columns]
+            now = rows.standing(session.connection(), after[name])
+            assert by_columns(now, kept) == by_columns(were, kept), name
+
+
+def by_columns(found: list[dict[str, object]], columns: list[str]) -> list[str]:
+    return sorted(str([row[column] for column in columns]) for row in found)

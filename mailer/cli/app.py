@@ -62,6 +62,8 @@ COMMANDS = {
     "doctor": _place("doctor", "doctor", "Run", "What is wrong here, and how to mend it."),
     "bounces": _place("bounces", "app", "Run", "What bounces did to people, judged once more."),
     "inbound": _place("inbound", "app", "Run", "Mail that comes back: what it means."),
+    "backup": _place("backup", "backup", "Run", "Database and keys in one file, at any time."),
+    "restore": _place("backup", "restore", "Run", "Fill an empty database from a backup."),
     "db": _place("database", "app", "Run", "The database's schema."),
 }
 

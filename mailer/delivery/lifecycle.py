@@ -20,6 +20,8 @@ class Step(StrEnum):
     ORPHANED = "orphaned"
     SKIP = "skip"
     CANCEL = "cancel"
+    #: The database is older than what was sent from it.
+    RESTORED = "restored"
     #: The world reports something that proves the copy had left.
     PROVED = "proved"
     #: A person or the policy `resend` puts an unknown copy back; a failed one only a person.
@@ -33,6 +35,9 @@ TRANSITIONS: dict[tuple[State, Step], State] = {
     (State.DEFERRED, Step.INTENT): State.SENDING,
     (State.DEFERRED, Step.SKIP): State.SKIPPED,
     (State.DEFERRED, Step.CANCEL): State.CANCELLED,
+    # After a restore: it waited when the backup was made, and may have left since.
+    (State.QUEUED, Step.RESTORED): State.UNKNOWN,
+    (State.DEFERRED, Step.RESTORED): State.UNKNOWN,
     (State.SENDING, Step.SENT): State.SENT,
     (State.SENDING, Step.DEFERRED): State.DEFERRED,
     (State.SENDING, Step.FAILED): State.FAILED,

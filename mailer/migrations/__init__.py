@@ -20,8 +20,10 @@ _HERE = Path(__file__).parent
 STEPS = tuple(sorted(path.name[:4] for path in (_HERE / "versions").glob("[0-9]*_*.py")))
 
 
-def upgrade(database: Database) -> None:
+def upgrade(database: Database, *, to: str = "head") -> None:
     """Bring a database, empty or older, to this version's schema; harmless where it is there.
+
+    A step's number as `to` stops there, as an older version did.
 
     Raises SchemaTooNew for a database that a newer Pressrun made.
     """
@@ -37,7 +39,7 @@ def upgrade(database: Database) -> None:
         connection = connection.execution_options(pressrun_write=True)
         with connection.begin():
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
 
 
 def _make_private(database: Database) -> None:

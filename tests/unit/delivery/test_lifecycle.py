@@ -17,6 +17,7 @@ EXPECTED = {
         "cancel": "cancelled",
         "sent": "sent",
         "proved": "sent",
+        "restored": "unknown",
     },
     "deferred": {
         "intent": "sending",
@@ -24,6 +25,7 @@ EXPECTED = {
         "cancel": "cancelled",
         "sent": "sent",
         "proved": "sent",
+        "restored": "unknown",
     },
     "sending": {
         "sent": "sent",

@@ -1,0 +1,1 @@
+"""Entry: an installation in one file, and back again."""
