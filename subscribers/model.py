@@ -32,6 +32,17 @@ class UnknownPolicy(StrEnum):
     RESEND = "resend"
 
 
+class Tracking(StrEnum):
+    """What is counted of opens and clicks."""
+
+    #: Nothing: links stand as they were written, and there is no pixel.
+    OFF = "off"
+    #: Totals of a campaign; no link or pixel says whose copy it was.
+    ANONYMOUS = "anonymous"
+    #: Who opened and clicked what.
+    FULL = "full"
+
+
 class SuppressionScope(StrEnum):
     """What a suppression's value names."""
 
@@ -46,7 +57,8 @@ class Newsletter:
     `url` is its home page. `soft_bounce_limit` soft bounces in a row (without a delivery
     between) make an address bounced; one is forgotten every `soft_bounce_days`.
     `give_up_after` bounds how long one copy is retried. `archive`: whether what went out to all
-    may be read by anybody.
+    may be read by anybody. `tracking` holds for what is scheduled from now on: a campaign
+    freezes it.
     """
 
     id: int
@@ -67,6 +79,7 @@ class Newsletter:
     unknown_policy: UnknownPolicy = UnknownPolicy.HOLD
     relay: str | None = None
     archive: bool = True
+    tracking: Tracking = Tracking.OFF
 
 
 @dataclass(frozen=True, kw_only=True)

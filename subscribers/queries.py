@@ -27,6 +27,7 @@ from subscribers.model import (
     Subscriber,
     Subscription,
     SuppressionScope,
+    Tracking,
     UnknownPolicy,
 )
 from subscribers.privacy.queries import strip
@@ -124,6 +125,7 @@ def _newsletter(row: RowMapping) -> Newsletter:
     values = dict(row)
     values["give_up_after"] = timedelta(seconds=values["give_up_after"])
     values["unknown_policy"] = UnknownPolicy(values["unknown_policy"])
+    values["tracking"] = Tracking(values["tracking"])
     return Newsletter(**values)
 
 

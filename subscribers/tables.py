@@ -42,6 +42,8 @@ newsletters = Table(
     Column("relay", String(64)),
     # Whether issues that went out to all may be read by anybody.
     Column("archive", Boolean, nullable=False, default=True),
+    # What is counted of opens and clicks in campaigns to come.
+    Column("tracking", String(16), nullable=False, default="off"),
     Column("created_at", Moment, nullable=False),
 )
 

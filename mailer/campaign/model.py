@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from subscribers.model import Tracking
+
 
 class CampaignKind(StrEnum):
     """What a campaign carries."""
@@ -52,7 +54,8 @@ class Campaign:
     silent longer than `late_after` is paused instead of going on by itself. With a canary,
     `canary_size` copies go first and the rest waits for `canary_hold` seconds from `canary_at`,
     then `wave` counts up. `corrects` is the campaign whose recipients alone get this one.
-    `archived_at`: since then its ledger is rolled up into sums.
+    `archived_at`: since then its ledger is rolled up into sums. `tracking` says what is counted
+    of its opens and clicks.
     """
 
     id: int
@@ -79,3 +82,4 @@ class Campaign:
     wave: int = 0
     corrects: int | None = None
     archived_at: datetime | None = None
+    tracking: Tracking = Tracking.OFF

@@ -12,10 +12,12 @@ from sqlalchemy.orm import Session
 from mailer.campaign import lifecycle
 from mailer.campaign.lifecycle import Step
 from mailer.campaign.model import Campaign, CampaignKind, CampaignState, Canary
-from mailer.campaign.tables import campaigns, images, renderings
+from mailer.campaign.tables import campaigns, images, links, renderings
 from mailer.errors import AlreadyScheduled, CampaignRefused, CampaignUnknown
 from mailer.render.images import LocalImage
 from mailer.render.model import Rendering
+from mailer.render.track import links_of
+from subscribers.model import Tracking
 from subscribers.outbox.model import News, NewsType
 from subscribers.outbox.queries import tell
 from subscribers.tables import newsletters
@@ -27,6 +29,7 @@ def _campaign(row: RowMapping) -> Campaign:
     values = dict(row)
     values["kind"] = CampaignKind(values["kind"])
     values["state"] = CampaignState(values["state"])
+    values["tracking"] = Tracking(values["tracking"])
     return Campaign(**values)
 
 
@@ -106,9 +109,10 @@ def add(
     corrects: int | None = None,
     segment: str | None = None,
     over_at: datetime | None = None,
+    tracking: Tracking = Tracking.OFF,
     now: datetime,
 ) -> int:
-    """Freeze a rendering into a new campaign; gives its id.
+    """Freeze a rendering into a new campaign, with its links where they are counted; gives its id.
 
     `over_at`: it went out then, elsewhere; nothing is to be sent or told.
 
@@ -138,6 +142,7 @@ def add(
                 canary_size=canary.size if canary else None,
                 canary_hold=int(canary.hold.total_seconds()) if canary else None,
                 corrects=corrects,
+                tracking=tracking,
             )
             .returning(campaigns.c.id)
         ).scalar_one()
@@ -148,9 +153,39 @@ def add(
             campaign_id=campaign_id, format=rendering.format, content=rendering.to_json()
         )
     )
+    if tracking is not Tracking.OFF:
+        _keep_links(session, campaign_id, links_of(rendering))
     if not over_at:
         announce(session, NewsType.SCHEDULED, [campaign_id], now=now, due_at=due_at.isoformat())
     return campaign_id
+
+
+def _keep_links(session: Session, campaign_id: int, urls: Sequence[str]) -> None:
+    rows = [
+        {"campaign_id": campaign_id, "number": number, "url": url}
+        for number, url in enumerate(urls, start=1)
+    ]
+    if rows:
+        session.execute(insert(links), rows)
+
+
+def links_of_campaign(session: Session, campaign_id: int) -> tuple[str, ...]:
+    """The counted links of a campaign, number 1 first."""
+    urls = session.scalars(
+        select(links.c.url).where(links.c.campaign_id == campaign_id).order_by(links.c.number)
+    )
+    return tuple(urls)
+
+
+def newest_tracked(session: Session, *, limit: int) -> list[int]:
+    """The ids of the newest campaigns whose opens and clicks are counted, once they started."""
+    newest = (
+        select(campaigns.c.id)
+        .where(campaigns.c.tracking != Tracking.OFF, campaigns.c.snapshot_at.is_not(None))
+        .order_by(campaigns.c.id.desc())
+        .limit(limit)
+    )
+    return [*session.scalars(newest)]
 
 
 def rendering_of(session: Session, campaign_id: int) -> Rendering:

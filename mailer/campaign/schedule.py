@@ -90,6 +90,7 @@ def schedule(
         leave_out=edition.leave_out,
         segment=segment,
         canary=canary,
+        tracking=newsletter.tracking,
         now=now,
     )
 
@@ -99,7 +100,7 @@ def correct(
     rendering: Rendering,
     *,
     original: Campaign,
-    timezone: str,
+    newsletter: Newsletter,
     now: datetime,
 ) -> int:
     """Freeze a correction, for exactly those who have the original; gives the campaign's id.
@@ -125,8 +126,9 @@ def correct(
         checksum=rendering.checksum,
         edition=max((c.edition for c in earlier), default=-1) + 1,
         due_at=now,
-        timezone=timezone,
+        timezone=newsletter.timezone,
         corrects=original.id,
+        tracking=newsletter.tracking,
         now=now,
     )
 
@@ -160,6 +162,7 @@ def add_test(
         edition=0,
         due_at=now,
         timezone=newsletter.timezone,
+        tracking=newsletter.tracking,
         now=now,
     )
 

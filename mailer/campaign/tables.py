@@ -61,6 +61,8 @@ campaigns = Table(
     Column("fuse_blown", JSON(none_as_null=True)),
     # The campaign whose recipients, and nobody else, get this one.
     Column("corrects", Id),
+    # What is counted of its opens and clicks, frozen with its content.
+    Column("tracking", String(16), nullable=False, default="off"),
     # When its ledger was rolled up: deliveries are gone, their sums stand in `rollups`.
     Column("archived_at", Moment),
     UniqueConstraint("newsletter_id", "issue_number", "edition"),
@@ -76,6 +78,15 @@ renderings = Table(
     Column("format", Integer, nullable=False),
     # Rendering.to_json()
     Column("content", Text, nullable=False),
+)
+
+#: The links of a tracked campaign by the numbers that stand in its mail.
+links = Table(
+    "links",
+    metadata,
+    Column("campaign_id", Id, ForeignKey(campaigns.c.id), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("url", Text, nullable=False),
 )
 
 #: Images that lay beside issues, by `<hash>.<ext>`: every host's web process serves them.

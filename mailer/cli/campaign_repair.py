@@ -229,7 +229,7 @@ def correct(
             session,
             frozen.rendering,
             original=original,
-            timezone=newsletter.timezone,
+            newsletter=newsletter,
             now=datetime.now(UTC),
         )
     if as_json:

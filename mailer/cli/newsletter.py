@@ -14,7 +14,7 @@ from mailer.cli.init_answers import AnswerInvalid, read_slug
 from mailer.cli.newsletter_row import Change, change, read_fields
 from mailer.cli.runtime import runtime
 from subscribers import queries as people
-from subscribers.model import Newsletter, UnknownPolicy
+from subscribers.model import Newsletter, Tracking, UnknownPolicy
 
 app = typer.Typer(
     help="The newsletters of this installation: add, show, change.",
@@ -57,6 +57,11 @@ Archive = Annotated[
     typer.Option("--archive/--no-archive", help="Whether anybody may read what went out to all."),
 ]
 
+Track = Annotated[
+    Tracking | None,
+    typer.Option(help="What to count of opens and clicks, in campaigns scheduled from now on."),
+]
+
 
 @app.command()
 def add(
@@ -77,6 +82,7 @@ def add(
     give_up_after: GiveUp = None,
     unknown_policy: Unknown = None,
     archive: Archive = None,
+    tracking: Track = None,
     as_json: Json = False,
 ) -> None:
     """Add a newsletter; its short name stays, since headers and links are made of it.
@@ -115,8 +121,11 @@ def list_(as_json: Json = False) -> None:
         output.emit_json(found)
         return
     output.show_table(
-        ("short name", "name", "from", "language", "theme"),
-        [(one.slug, one.name, one.from_address, one.language, one.theme) for one in found],
+        ("short name", "name", "from", "language", "theme", "tracking"),
+        [
+            (one.slug, one.name, one.from_address, one.language, one.theme, one.tracking)
+            for one in found
+        ],
     )
 
 
@@ -153,6 +162,7 @@ def set_(
     give_up_after: GiveUp = None,
     unknown_policy: Unknown = None,
     archive: Archive = None,
+    tracking: Track = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -160,7 +170,7 @@ def set_(
 
     What was scheduled before keeps its content; addresses, relay and policies hold at once.
 
-    Examples: `mailer newsletter set weekly --theme letter`,
+    Examples: `mailer newsletter set weekly --tracking anonymous`,
     `mailer newsletter set weekly --reply-to ann@example.com --give-up-after 3d --dry-run`
     """
     here = runtime()

@@ -18,6 +18,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 
 from mailer.campaign.model import CampaignKind
+from mailer.campaign.track import click_url
 from mailer.delivery.alternatives import Alternatives, compile_alternatives
 from mailer.delivery.embedded import content_type, embed
 from mailer.delivery.headers import (
@@ -38,10 +39,11 @@ from mailer.delivery.sign import Seal, Signer
 from mailer.delivery.values import RecipientValues, Sources
 from mailer.errors import RenderingFailed, SettingsInvalid
 from mailer.render.model import Rendering, SystemSlot
+from mailer.render.track import tracked
 from subscribers import address
 from subscribers.address import Address
 from subscribers.errors import AddressInvalid
-from subscribers.model import Newsletter
+from subscribers.model import Newsletter, Tracking
 from subscribers.token import Keyring, Scope, make, make_verp
 
 log = logging.getLogger(__name__)
@@ -65,12 +67,14 @@ Headers = Sequence[tuple[str, bytes]]
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignIdentity:
-    """Which campaign a message belongs to."""
+    """Which campaign a message belongs to; `links` are those that `tracking` counts, numbered."""
 
     id: int
     kind: CampaignKind
     edition: int = 0
     issue_number: int | None = None
+    tracking: Tracking = Tracking.OFF
+    links: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +217,7 @@ def compile_campaign(
     Raises RenderingFailed, AddressInvalid (the newsletter's addresses), SettingsInvalid (the
     relay's headers).
     """
+    rendering = _counted(rendering, campaign, keyring, public_url)
     sender = address.parse(newsletter.from_address)
     reply_to = address.parse(newsletter.reply_to) if newsletter.reply_to else None
     boundary = _boundary(rendering)
@@ -234,6 +239,7 @@ def compile_campaign(
             issue_number=campaign.issue_number,
             keyring=keyring,
             public_url=_checked_url(public_url),
+            campaign_id=campaign.id,
         ),
         subject=Subject(rendering, default=rendering.title or newsletter.name),
         body=embed(compile_alternatives(rendering, boundary), boundary, images or {})
@@ -251,6 +257,17 @@ def compile_campaign(
         signer=signer,
         unsigned=unsigned,
     )
+
+
+def _counted(
+    rendering: Rendering, campaign: CampaignIdentity, keyring: Keyring, public_url: str
+) -> Rendering:
+    """The rendering as it is mailed: its links are counted where the campaign says so."""
+    if campaign.tracking is Tracking.OFF:
+        return rendering
+    anonymous = campaign.tracking is Tracking.ANONYMOUS
+    base = click_url(public_url, keyring, campaign.id) if anonymous else None
+    return tracked(rendering, campaign.links, base=base)
 
 
 def _from_headers(newsletter: Newsletter, sender: Address, reply_to: Address | None) -> Headers:

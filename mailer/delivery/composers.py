@@ -43,6 +43,7 @@ class Composers:
         with self._database.read() as session:
             campaign = campaign_queries.get(session, campaign_id)
             rendering = campaign_queries.rendering_of(session, campaign_id)
+            links = campaign_queries.links_of_campaign(session, campaign_id)
             newsletter = people.newsletter(session, campaign.newsletter_id)
             embedded = {n: campaign_queries.image(session, n) for n in rendering.embedded}
         return compile_campaign(
@@ -53,6 +54,8 @@ class Composers:
                 kind=campaign.kind,
                 edition=campaign.edition,
                 issue_number=campaign.issue_number,
+                tracking=campaign.tracking,
+                links=links,
             ),
             keyring=self._keyring.as_of(campaign.created_at),
             public_url=self._settings.public_url,

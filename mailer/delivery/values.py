@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mailer.campaign.track import click_url
 from mailer.delivery.headers import MAX_HEADER_VALUE
 from mailer.delivery.model import Recipient
 from mailer.delivery.personalise import Field, Truths
@@ -40,8 +41,10 @@ class Sources:
         issue_number: int | None,
         keyring: Keyring,
         public_url: str,
+        campaign_id: int = 0,
     ) -> None:
         self.keyring = keyring
+        self._campaign_id = campaign_id
         self.expressions = {
             slot.source: parse(slot.source)
             for slot in rendering.slots
@@ -62,6 +65,8 @@ class Sources:
         """What only the delivery knows: a page's URL, or the token that shows this copy."""
         if slot == SystemSlot.SUBSCRIBER_TOKEN:
             return make(self.keyring, Scope.VIEW, delivery_id)
+        if slot == SystemSlot.CLICK_URL:
+            return click_url(self._public_url, self.keyring, self._campaign_id, delivery_id)
         path, scope = _PAGES.get(slot) or _NOTICE_PAGES[slot]
         return self._public_url + path + make(self.keyring, scope, delivery_id)
 

@@ -62,6 +62,8 @@ class SystemSlot(StrEnum):
     DATA_URL = "data_url"
     #: The page where this recipient is erased (notices).
     ERASE_URL = "erase_url"
+    #: What the numbers of this copy's counted links are appended to.
+    CLICK_URL = "click_url"
     #: The recipient's token, as a URL component.
     SUBSCRIBER_TOKEN = "subscriber_token"  # noqa: S105
 

@@ -25,6 +25,7 @@ from mailer.errors import AlreadyScheduled, CampaignRefused
 from mailer.report import queries as report_queries
 from mailer.report.explain import explain
 from subscribers import address
+from subscribers.queries import newsletter
 from subscribers.reason import Reason
 from subscribers.token import Scope, make
 from tests.integration.delivery.conftest import World, simple_rendering
@@ -186,7 +187,7 @@ def correct(world: World, original: int, words: str = "Corrected") -> int:
             session,
             simple_rendering(words),
             original=original_of(world, original),
-            timezone="UTC",
+            newsletter=newsletter(session, world.newsletter_id),
             now=world.now,
         )
 

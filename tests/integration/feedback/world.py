@@ -23,7 +23,7 @@ from mailer.render.model import FORMAT, Rendering
 from subscribers import address
 from subscribers import queries as people
 from subscribers.database import Database
-from subscribers.model import Newsletter
+from subscribers.model import Newsletter, Tracking
 from subscribers.tables import events, subscriptions, suppressions
 from subscribers.token import Keyring, Scope, make, make_verp
 
@@ -88,6 +88,7 @@ class World:
         *,
         slug: str = "weekly",
         kind: CampaignKind = CampaignKind.ISSUE,
+        tracking: Tracking = Tracking.OFF,
     ) -> int:
         self._campaigns += 1
         with self.database.write() as session:
@@ -101,6 +102,7 @@ class World:
                 edition=0,
                 due_at=self.now,
                 timezone="UTC",
+                tracking=tracking,
                 now=self.now,
             )
 
