@@ -10,31 +10,27 @@ import argparse
 import asyncio
 import base64
 import json
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from standardwebhooks.webhooks import Webhook
 
+from bench import content
 from bench.ground import Ground, on_postgres
-from mailer.campaign.tables import campaigns
-from mailer.delivery.tables import deliveries
+from bench.traffic import flat_out, paced, sent_copies, web
 from mailer.feedback.tables import intake
 from subscribers.tables import events
 from subscribers.token import make_verp
-from tests.services.process import free_port, wait_for_port
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes....").decode()
 BATCH = 500
-CONNECTIONS = 16
 _PATIENCE = 120.0
+_TAKEN = 202
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +63,9 @@ class Figures:
 def measure(plan: Plan, folder: Path) -> Figures:
     """Measure all of it; raises RuntimeError where anything was lost or refused."""
     with on_postgres(folder) as ground:
-        tokens = _copies(ground, plan.copies)
-        with _web(ground) as port:
+        sent_copies(ground, plan.copies, content.rendering("en"))
+        tokens = [make_verp(ground.keyring, n) for n in range(1, plan.copies + 1)]
+        with web(ground, {"PRESSRUN_WEB__GENERIC_SECRET": SECRET}) as port:
             batches = [_batch(tokens, n) for n in range(plan.batches)]
             taken, applied = _send(ground, port, batches)
             in_batches = plan.batches * BATCH
@@ -78,7 +75,7 @@ def measure(plan: Plan, folder: Path) -> Figures:
             later = [
                 _single(tokens, plan.singles + n) for n in range(int(half * plan.half_seconds))
             ]
-            answered = sorted(asyncio.run(_paced(port, later, half)))
+            answered = asyncio.run(paced(port, later, half, status=_TAKEN))
             _wait_until_applied(ground)
         _see_all_recorded(ground, in_batches + plan.singles + len(later))
     return Figures(
@@ -90,60 +87,6 @@ def measure(plan: Plan, folder: Path) -> Figures:
         half_p50=answered[len(answered) // 2] * 1000,
         half_p99=answered[int(len(answered) * 0.99)] * 1000,
     )
-
-
-def _copies(ground: Ground, count: int) -> list[str]:
-    """People, each with a copy that was sent; gives the Return-Paths of the copies."""
-    ground.add_people(count)
-    now = datetime.now(UTC)
-    with ground.database.write() as session:
-        campaign = session.execute(
-            insert(campaigns)
-            .values(
-                kind="issue", newsletter_id=ground.newsletter.id, edition=0, checksum="bench",
-                subject="Bench", state="finished", due_at=now, timezone="UTC", created_at=now,
-                alive_at=now, audience=count, leave_out=[],
-            )
-            .returning(campaigns.c.id)
-        ).scalar_one()  # fmt: skip
-        session.execute(
-            insert(deliveries),
-            [
-                {
-                    "id": n, "campaign_id": campaign, "kind": "issue", "subscriber_id": n,
-                    "address_hash": n.to_bytes(16), "lane": "other", "state": "sent",
-                    "attempt": 1, "changed_at": now,
-                }
-                for n in range(1, count + 1)
-            ],
-        )  # fmt: skip
-    return [make_verp(ground.keyring, n) for n in range(1, count + 1)]
-
-
-@contextmanager
-def _web(ground: Ground) -> Iterator[int]:
-    """The web process as it is shipped, on a free port."""
-    port = free_port()
-    log = ground.folder / "web.log"
-    with log.open("ab") as output:
-        web = subprocess.Popen(
-            [sys.executable, "-m", "mailer", "web", "--port", str(port)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=ground.folder,
-            env={
-                "PRESSRUN_DATABASE_URL": ground.url,
-                "PRESSRUN_KEYS_FILE": str(ground.keys),
-                "PRESSRUN_WEB__GENERIC_SECRET": SECRET,
-            },
-        )
-    try:
-        wait_for_port(port, web, log)
-        yield port
-    finally:
-        web.terminate()
-        web.wait(30)
 
 
 def _event(tokens: Sequence[str], number: int, name: str) -> dict[str, object]:
@@ -183,49 +126,10 @@ def _request(content: object, name: str) -> bytes:
 def _send(ground: Ground, port: int, requests: Sequence[bytes]) -> tuple[float, float]:
     """Send as fast as they are answered; seconds until the last answer, and until applied."""
     began = time.monotonic()
-    asyncio.run(_flat_out(port, requests))
+    asyncio.run(flat_out(port, requests, status=_TAKEN))
     taken = time.monotonic() - began
     _wait_until_applied(ground)
     return taken, time.monotonic() - began
-
-
-async def _flat_out(port: int, requests: Sequence[bytes]) -> None:
-    waiting = iter(requests)
-
-    async def one_connection() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for request in waiting:
-            await _ask(reader, writer, request)
-        writer.close()
-
-    await asyncio.gather(*(one_connection() for _ in range(CONNECTIONS)))
-
-
-async def _paced(port: int, requests: Sequence[bytes], rate: float) -> list[float]:
-    """Send at a steady pace, whatever the answers take; seconds from due time to answer."""
-    free: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
-    for _ in range(CONNECTIONS * 2):
-        free.put_nowait(await asyncio.open_connection("127.0.0.1", port))
-    began = time.monotonic()
-
-    async def one(number: int, request: bytes) -> float:
-        due = began + number / rate
-        await asyncio.sleep(due - time.monotonic())
-        connection = await free.get()
-        await _ask(*connection, request)
-        free.put_nowait(connection)
-        return time.monotonic() - due
-
-    return await asyncio.gather(*(one(n, request) for n, request in enumerate(requests)))
-
-
-async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> None:
-    writer.write(request)
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-    body = await reader.readexactly(int(length))
-    if not head.startswith(b"HTTP/1.1 202"):
-        raise RuntimeError(f"refused: {head[:60]!r} {body[:200]!r}")
 
 
 def _wait_until_applied(ground: Ground) -> None:
