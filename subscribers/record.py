@@ -205,10 +205,10 @@ def _apply_to(work: _Work, event: Event, person: int, newsletter_id: int) -> str
     counted = faded(place.soft_bounces, place.soft_bounced_at, policy, now=event.at)
     change = decide(place.status, event, policy, soft_bounces=counted)
     looked = place.stored and place.look(event)
-    if change.status or change.count is not Count.KEEP:
+    moved = change.status is not None or change.count is not Count.KEEP
+    if moved:
         _move(place, change, event, counted)
-        looked = True
-    if looked:
+    if looked or moved:
         work.places[person][newsletter_id] = place
         work.changed[newsletter_id, person] = place
     value_hash = work.hashes[person]
@@ -218,7 +218,7 @@ def _apply_to(work: _Work, event: Event, person: int, newsletter_id: int) -> str
         work.consented.append(_consent(change.consent, event, person, newsletter_id))
     if change.status or change.suppress:
         work.news.append(_news(change, place, event, person, newsletter_id))
-    return change.words
+    return f"{event.type}, the latest so far" if looked else change.words
 
 
 def _move(place: _Place, change: Change, event: Event, counted: int) -> None:

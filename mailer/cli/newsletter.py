@@ -56,7 +56,6 @@ Archive = Annotated[
     bool | None,
     typer.Option("--archive/--no-archive", help="Whether anybody may read what went out to all."),
 ]
-
 Track = Annotated[
     Tracking | None,
     typer.Option(help="What to count of opens and clicks, in campaigns scheduled from now on."),

@@ -17,6 +17,7 @@ from mailer.delivery.archive import queries as archived
 from mailer.delivery.ledger import Balance
 from mailer.delivery.model import DeliveryState
 from mailer.delivery.tables import deliveries, intents, outcomes
+from mailer.report.looks.queries import Looks, looks_of
 from subscribers.event import EventType
 from subscribers.tables import consents, events, subscriptions, suppressions
 
@@ -33,6 +34,7 @@ class CampaignReport:
     unsubscribed: int
     first_at: datetime | None
     last_at: datetime | None
+    looks: Looks | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,7 @@ def campaign_report(session: Session, campaign_id: int) -> CampaignReport:
         unsubscribed=_unsubscribed(session, campaign_id),
         first_at=first_at,
         last_at=last_at,
+        looks=looks_of(session, campaign),
     )
 
 

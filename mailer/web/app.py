@@ -25,12 +25,14 @@ from mailer.web import (
     pages,
     preferences,
     subscribe,
+    track,
     view,
 )
 from mailer.web.applier import Applier
 from mailer.web.guard import Guard
 from mailer.web.keeper import Keeper
 from mailer.web.look import page
+from mailer.web.looks import LinkCache, LookKeeper
 from mailer.web.pages import READ
 from mailer.web.services import Services, WebServices
 from mailer.web.speech import Speech, speech, tongues_of
@@ -65,9 +67,12 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.services = services
     app.state.applier = Applier(services)
     app.state.keeper = Keeper(services)
+    app.state.links = LinkCache(services)
+    app.state.looks = LookKeeper(services, app.state.links)
     app.state.certificates = Certificates(services.fetch)
     app.add_middleware(Guard, max_body=services.settings.web.max_body)
-    for module in (pages, preferences, subscribe, confirm, own_data, view, archive, images, hooks):
+    reading = (view, archive, images, track)
+    for module in (pages, preferences, subscribe, confirm, own_data, *reading, hooks):
         app.include_router(module.router)
     app.add_api_route("/healthz", healthz, methods=READ)
     _explain_errors(app)
@@ -85,11 +90,15 @@ def healthz(services: Services) -> JSONResponse:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
     applier: Applier = app.state.applier
-    task = asyncio.create_task(applier.run(), name="applier")
+    looks: LookKeeper = app.state.looks
+    applying = asyncio.create_task(applier.run(), name="applier")
+    recording = asyncio.create_task(looks.run(), name="looks")
     yield
-    task.cancel()
+    applying.cancel()
     with suppress(asyncio.CancelledError):
-        await task
+        await applying
+    looks.stop()
+    await recording
 
 
 # --- errors in plain words ----------------------------------------------------------------------

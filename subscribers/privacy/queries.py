@@ -16,13 +16,14 @@ from subscribers.outbox.queries import tell
 from subscribers.tables import consents, events, subscribers, subscriptions, suppressions
 
 #: Events that say what somebody did with a message, and no more: nothing later depends on them.
-_LOOKS = (
+_PASSING = (
     EventType.DELIVERED,
     EventType.DEFERRED,
     EventType.OPENED,
     EventType.CLICKED,
     EventType.AUTO_REPLY,
 )
+_LOOKS = (EventType.OPENED, EventType.CLICKED)
 #: Rows that end in one statement, so that nobody waits long for the database.
 AT_ONCE = 1000
 
@@ -80,11 +81,14 @@ def holdings(session: Session) -> list[Holding]:
         "suppressions that name what they are of": select(count, func.min(suppressions.c.at)).where(
             suppressions.c.value.is_not(None)
         ),
-        "events: deliveries, opens, clicks": select(count, func.min(events.c.at)).where(
-            events.c.type.in_(_LOOKS)
+        "events: opens and clicks, each by its person": select(count, func.min(events.c.at)).where(
+            events.c.type.in_(_LOOKS), events.c.subscriber_id.is_not(None)
+        ),
+        "events: deliveries, delays, automatic replies": select(count, func.min(events.c.at)).where(
+            events.c.type.in_(_PASSING), events.c.type.not_in(_LOOKS)
         ),
         "events: bounces, complaints, subscriptions": select(count, func.min(events.c.at)).where(
-            events.c.type.not_in(_LOOKS)
+            events.c.type.not_in(_PASSING)
         ),
     }
     found = []
@@ -96,7 +100,9 @@ def holdings(session: Session) -> list[Holding]:
 
 def purge_looks(session: Session, *, before: datetime) -> int:
     """End some of the old deliveries, opens and clicks; gives how many."""
-    old = select(events.c.id).where(events.c.type.in_(_LOOKS), events.c.at < before).limit(AT_ONCE)
+    old = (
+        select(events.c.id).where(events.c.type.in_(_PASSING), events.c.at < before).limit(AT_ONCE)
+    )
     return len(
         session.execute(delete(events).where(events.c.id.in_(old)).returning(events.c.id)).all()
     )
@@ -144,6 +150,15 @@ def strip(session: Session, subscriber_ids: list[int], *, now: datetime) -> None
         update(subscribers)
         .where(subscribers.c.id.in_(subscriber_ids))
         .values(emptied | {"name": "", "attributes": {}, "tags": [], "erased_at": now})
+    )
+    # What they opened and clicked is nobody's business any more; the sums have no names in them.
+    session.execute(
+        delete(events).where(events.c.subscriber_id.in_(subscriber_ids), events.c.type.in_(_LOOKS))
+    )
+    session.execute(
+        update(subscriptions)
+        .where(subscriptions.c.subscriber_id.in_(subscriber_ids))
+        .values(last_opened_at=None, last_clicked_at=None)
     )
     # That consent was given stays; what was said with it may name the person.
     for table in (consents, events):

@@ -51,7 +51,7 @@ def test_old_looks_end_and_what_they_meant_stays(
         assert segments.count(session, weekly.id, tree, now=now) == 1
         kept = {one.what: one.count for one in holdings(session)}
     assert kept["people with an address"] == 1
-    assert kept["events: deliveries, opens, clicks"] == 0
+    assert kept["events: opens and clicks, each by its person"] == 0
 
 
 def test_who_never_confirmed_is_forgotten_and_may_ask_again(

@@ -1,0 +1,1 @@
+"""Opens and clicks: who looked, as far as one can tell, and what is kept of it."""

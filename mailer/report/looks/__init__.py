@@ -1,0 +1,1 @@
+"""How often a campaign was opened and clicked, raw and by people."""
