@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,12 +64,6 @@ class Page:
         """Where the author wrote what became this element; the top for what the theme adds."""
         line = self.lines.get(element)
         return Place(line=line, column=1) if line else START
-
-    def elements(self) -> Iterator[lxml_html.HtmlElement]:
-        """All elements, from the top to the end."""
-        for element in self.root.iter(etree.Element):
-            if isinstance(element, lxml_html.HtmlElement):
-                yield element
 
     def where(self, *needles: str) -> str:
         """Where in the theme one of these words stands, as `file:line`; else the theme's folder."""

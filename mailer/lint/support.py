@@ -14,9 +14,10 @@ from functools import lru_cache
 from importlib import resources
 from urllib.parse import urlsplit
 
+from lxml import etree
 from lxml.html import HtmlElement
 
-from mailer.issue.model import START, Picture, Place, Text
+from mailer.issue.model import Picture, Text
 from mailer.issue.problems import Notes
 from mailer.issue.rules import Rule
 from mailer.issue.walk import walk
@@ -70,7 +71,7 @@ def _read(name: str) -> str:
 def check(page: Page, notes: Notes) -> None:
     """Note each feature once, where it is used first."""
     seen = set(baseline())
-    for token, place in used(page):
+    for token, element in used(page.root):
         feature = features().get(token)
         if feature is None or feature.slug in seen:
             continue
@@ -78,7 +79,7 @@ def check(page: Page, notes: Notes) -> None:
         where = page.where(*_needles(token))
         notes.add(
             Rule.UNSUPPORTED,
-            place,
+            page.place(element),
             f"{feature.title} is not supported by {feature.lacking}",
             f"do without it, or see that all can be read without it: {where}",
         )
@@ -109,15 +110,13 @@ def _needles(token: str) -> tuple[str, ...]:
     return (f"{name}: {value}", f"{name}:{value}") if value else (name,)
 
 
-def used(page: Page) -> Iterator[tuple[str, Place]]:
-    """Everything a page uses, as tokens, with the author's place."""
-    for element in page.elements():
-        if element.tag == "style":
-            for token in _of_sheet(element.text or ""):
-                yield token, START
-            continue
-        for token in _of_element(element):
-            yield token, page.place(element)
+def used(root: HtmlElement) -> Iterator[tuple[str, HtmlElement]]:
+    """Everything a page uses, as tokens, with the element that uses it."""
+    for element in root.iter(etree.Element):
+        if isinstance(element, HtmlElement):
+            sheet = element.tag == "style"
+            tokens = _of_sheet(element.text or "") if sheet else _of_element(element)
+            yield from ((token, element) for token in tokens)
 
 
 def _of_element(element: HtmlElement) -> Iterator[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from mailer.issue.model import Place
 
 #: A block's text is looked for no further below its first line.
-_REACH = 20_000
+REACH = 20_000
 
 
-def place_of(source: str, text: str, block: Place) -> Place:
+def place_of(source: str, text: str, block: Place, *, reach: int = REACH) -> Place:
     """The first place of `text` from a block's line on; the block's own where it is not found."""
     start = _offset(source, block.line)
-    found = source.find(text, start, start + _REACH)
+    found = source.find(text, start, start + reach)
     if found < 0:
         return block
     line_start = source.rfind("\n", 0, found) + 1

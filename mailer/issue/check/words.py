@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from mailer.issue.check.seek import place_of
 from mailer.issue.expression import Comparison, Filtered, Joined, Literal, Logic, Name, Node
 from mailer.issue.model import (
+    START,
     Alternative,
     Choice,
     Merge,
@@ -22,7 +23,6 @@ from mailer.issue.model import (
 from mailer.issue.problems import Notes
 from mailer.issue.readers import Readers
 from mailer.issue.rules import Rule
-from mailer.issue.walk import walk
 
 #: Nobody is without these.
 SURE = frozenset({("subscriber", "email"), ("subscriber", "id")})
@@ -62,10 +62,10 @@ def check_node(node: object, issue: ParsedIssue, notes: Notes, readers: Readers)
             _check_alt(node, notes)
         case Merge(place=place, expression=expression):
             _check_attributes(expression.names, place, notes, readers)
-        case Choice(condition=condition):
-            _check_attributes(condition.names, _inside(node.then), notes, readers)
-        case Alternative(condition=condition):
-            _check_attributes(condition.names, _inside(node.then), notes, readers)
+        case Choice(condition=condition) | Alternative(condition=condition):
+            # A condition has no place of its own: its first one in the source will do.
+            place = place_of(issue.source, condition.source, START, reach=len(issue.source))
+            _check_attributes(condition.names, place, notes, readers)
         case Paragraph():
             _check_text(node, issue, notes)
 
@@ -104,12 +104,6 @@ def _asked(tree: Node) -> frozenset[tuple[str, ...]]:
     return frozenset()
 
 
-def _inside(then: object) -> Place:
-    """The first place within what a condition shows; the condition itself has none."""
-    places = (getattr(each, "place", None) for each in walk(then))
-    return next((place for place in places if isinstance(place, Place)), Place(line=1, column=1))
-
-
 def _check_alt(picture: Picture, notes: Notes) -> None:
     words = "".join(each.text for each in picture.alt if isinstance(each, Text)).strip()
     if not picture.alt:
@@ -134,7 +128,7 @@ def _check_attributes(
             notes.add(
                 Rule.UNKNOWN_ATTRIBUTE,
                 place,
-                f"nobody has an attribute {path[2]!r}",
+                f"there is no attribute {path[2]!r}",
                 f"did you mean {close[0]}?" if close else f"{add} makes it known",
             )
 

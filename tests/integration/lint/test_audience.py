@@ -117,9 +117,12 @@ def test_the_longest_values_are_those_of_real_readers(weekly: Newsletter) -> Non
 
 def test_an_attribute_that_nobody_has(weekly: Newsletter) -> None:
     done = _check('In {{ subscriber.attributes.ctiy | default("town") }}.\n', "--to", "weekly")
-    assert (
-        "issue.md:6:4: warning: nobody has an attribute 'ctiy'; did you mean city?" in done.stdout
-    )
+    assert "issue.md:6:4: warning: there is no attribute 'ctiy'; did you mean city?" in done.stdout
+
+
+def test_an_attribute_that_no_condition_can_ask_for(weekly: Newsletter) -> None:
+    body = "A.\n\n{% if subscriber.attributes.ctiy %}\nB.\n{% endif %}\n"
+    assert "issue.md:8:7: warning: there is no attribute 'ctiy'" in _check(body).stdout
 
 
 def test_readers_are_streamed_and_measured(database: Database, weekly: Newsletter) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from lxml.html import HtmlElement, document_fromstring
 
 from mailer.issue.model import Problem
 from mailer.issue.parse import examine, read
@@ -15,11 +16,13 @@ from mailer.issue.rules import Rule
 from mailer.lint import support
 from mailer.lint.lint import SAMPLE_LOOK, lint
 from mailer.lint.page import Page
+from mailer.render import child
 from mailer.render.images import Gallery, gather
 from mailer.render.model import NewsletterLook
 from mailer.render.render import render
 from mailer.render.theme import load
 from mailer.resources import templates
+from tests.integration.render.test_components import SOURCES
 
 ISSUE = """---
 subject: a
@@ -212,12 +215,25 @@ def test_every_word_of_the_sample_knows_its_line() -> None:
         assert title.text_content() in lines[page.lines[title] - 1]
 
 
-def test_the_baseline_is_what_our_themes_use_and_no_more() -> None:
-    used = {
-        token
-        for path in SAMPLES
-        for theme in THEMES
-        for token, _ in support.used(_page(path, theme))
-    }
+def test_the_baseline_is_what_our_themes_and_mjml_use_and_no_more() -> None:
+    pages = [_page(path, theme).root for path in SAMPLES for theme in THEMES]
+    pages += [_component(name) for name in SOURCES if name not in INTERACTIVE]
+    used = {token for page in pages for token, _ in support.used(page)}
     known = {support.features()[token].slug for token in used if token in support.features()}
-    assert known == support.baseline()
+    assert sorted(known) == sorted(support.baseline())
+
+
+#: They fold and unfold where a program can; where it can't, a reader shall know.
+INTERACTIVE = ("mj-navbar", "mj-accordion")
+
+
+def _component(name: str) -> HtmlElement:
+    return document_fromstring(child.transform(SOURCES[name], "", ""))
+
+
+@pytest.mark.parametrize("name", INTERACTIVE)
+def test_components_that_fold_are_told(name: str) -> None:
+    tokens = {token for token, _ in support.used(_component(name))}
+    assert "css-pseudo-class-checked" in {
+        support.features()[token].slug for token in tokens if token in support.features()
+    }
