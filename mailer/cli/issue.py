@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,9 +13,9 @@ from typing import Annotated
 
 import typer
 
-from mailer.cli import issue_check, issue_preview, screenshots
+from mailer.cli import issue_add, issue_check, issue_new, issue_preview, screenshots
 from mailer.cli.issue_look import look_for
-from mailer.cli.output import FAILED, MISTAKE, emit_json, err, fail, say
+from mailer.cli.output import FAILED, emit_json, err, fail, say
 from mailer.cli.theme import write_images
 from mailer.issue.parse import parse, read
 from mailer.render import images as local_images
@@ -24,7 +23,6 @@ from mailer.render.images import Gallery, LocalImage
 from mailer.render.model import NewsletterLook, Rendering, SystemSlot
 from mailer.render.preview import Filled, fill
 from mailer.render.render import constants, render
-from mailer.resources import templates
 
 app = typer.Typer(
     help="Write issues: begin one, check it, render it to look at.",
@@ -33,27 +31,9 @@ app = typer.Typer(
 )
 
 
-@app.command()
-def new(
-    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("issue.md"),
-) -> None:
-    """Write a commented draft of an issue; a file that is there already is kept.
-
-    Example: `mailer issue new issue-31.md`
-    """
-    draft = (templates() / "issue" / "draft.md").read_text(encoding="utf-8")
-    today = datetime.now(UTC).date().isoformat()
-    draft = re.sub(r"^date: .*$", f"date: {today}", draft, count=1, flags=re.MULTILINE)
-    try:
-        with file.open("x", encoding="utf-8", newline="\n") as target:
-            target.write(draft)
-    except FileExistsError:
-        fail(f"{file} is there already; choose another name", code=MISTAKE)
-    except OSError as exc:
-        fail(f"{file} can't be written: {exc.strerror}", code=MISTAKE)
-    say(f"{file} is written; next: mailer issue check {file}")
-
-
+app.command(name="new")(issue_new.new)
+app.command(name="add")(issue_add.add)
+app.command(name="enrich")(issue_add.enrich)
 app.command(name="check")(issue_check.check)
 app.command(name="preview")(issue_preview.preview)
 

@@ -27,6 +27,7 @@ class Way(StrEnum):
     #: A button of the preferences page.
     PREFERENCES = "preferences"
 
+
 #: The delivery that is nobody's: posting its link changes nothing, and is answered so.
 PROBE = 0
 PROBED = "This link was made to be tried: nothing was changed.\n"

@@ -32,11 +32,8 @@ from mailer.issue.model import (
 )
 from mailer.issue.problems import Notes
 from mailer.issue.rules import Rule
-from mailer.issue.urls import domain
+from mailer.issue.urls import arxiv_id, domain
 
-_ARXIV = re.compile(
-    r"https?://(?:www\.)?arxiv\.org/(?:abs|pdf|html)/(\d{4}\.\d{4,5})", re.IGNORECASE
-)
 _REFERENCE = re.compile(r"\[(\d{4}\.\d{4,5})(?:v\d+)?\][ \t]*")
 _POSTS = frozenset(
     {"twitter.com", "x.com", "mobile.twitter.com", "bsky.app", "threads.net", "weibo.com"}
@@ -54,7 +51,7 @@ def heading_item(inlines: Inlines) -> Item | None:
                 link=link,
                 kind=_kind(link.url),
                 domain=domain(link.url),
-                reference=_arxiv_id(link.url),
+                reference=arxiv_id(_text_of(link.url)),
                 paper=(),
                 picture=None,
                 blocks=(),
@@ -66,13 +63,8 @@ def _text_of(url: Words) -> str:
     return url[0].text if url and isinstance(url[0], Text) else ""
 
 
-def _arxiv_id(url: Words) -> str | None:
-    match = _ARXIV.match(_text_of(url))
-    return match.group(1) if match else None
-
-
 def _kind(url: Words) -> ItemKind:
-    if _arxiv_id(url):
+    if arxiv_id(_text_of(url)):
         return ItemKind.PAPER
     if domain(url) in _POSTS or _FEDIVERSE.match(_text_of(url)):
         return ItemKind.POST

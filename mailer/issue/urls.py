@@ -12,6 +12,9 @@ _WEB = re.compile(r"https?://[^/?#]+[/?#]", re.IGNORECASE)
 #: A path below the issue's folder: not `/…`, not `//host/…`, no query.
 _PATH = re.compile(r"[^/?#\\][^?#\\]*")
 _CONTACT = ("mailto", "tel")
+_ARXIV = re.compile(
+    r"https?://(?:www\.)?arxiv\.org/(?:abs|pdf|html)/(\d{4}\.\d{4,5})", re.IGNORECASE
+)
 #: Fields that hold a whole URL known before anybody's copy is made: more may follow them.
 _KNOWN_BEFORE = {("newsletter", "url"), ("issue", "canonical_url")}
 
@@ -72,6 +75,21 @@ def _is_web(text: str) -> bool:
     except ValueError:
         return False
     return bool(parts.hostname) and not re.search(r"[\s\"<>\\^`{|}]", parts.netloc)
+
+
+def judge_web(url: str) -> tuple[str, str] | None:
+    """What keeps this from being the whole URL of a web page, or None."""
+    if problem := judge((Text(text=url),) if url else ()):
+        return problem
+    if not re.match("https?:", url, re.IGNORECASE) or not url.isprintable():
+        return f"{url[:60]!r} is no page", "write https://, a host and a path"
+    return None
+
+
+def arxiv_id(url: str) -> str | None:
+    """The id of the paper that a URL of arXiv leads to."""
+    match = _ARXIV.match(url)
+    return match.group(1) if match else None
 
 
 def local_path(url: Words) -> str | None:
