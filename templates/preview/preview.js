@@ -7,6 +7,7 @@ const SIZE_LARGE = 90_000; // Gmail cuts at about 102 KB
 
 const wish = { view: "page", width: "desk", dark: false, images: true, theme: "", reader: "ada", flips: {} };
 let state = null;
+let problems = []; // of the version that is shown, or while they are looked for of the one before
 let current = -1; // the problem that was jumped to
 let asked = 0;
 
@@ -55,10 +56,23 @@ async function refresh() {
     return;
   }
   if (number !== asked) return; // a newer question is under way
-  const kept = state && state.version;
+  const looked = state && state.version === told.version && state.theme === told.theme;
   state = told;
-  if (kept !== told.version) current = -1;
   draw();
+  if (!looked) judge();
+}
+
+// The list of problems takes longer than the page, which does not wait for it.
+async function judge() {
+  const { version, theme } = state;
+  const answer = await fetch("problems?" + query());
+  if (!answer.ok) return;
+  const found = await answer.json();
+  if (version !== state.version || theme !== state.theme) return;
+  current = -1;
+  problems = found;
+  drawProblems();
+  drawSource();
 }
 
 function draw() {
@@ -70,7 +84,6 @@ function draw() {
   $("preheader").textContent = state.preheader;
   $("reader").textContent = state.reader.name;
   drawThemes();
-  drawProblems();
   drawConditions();
   const size = $("size");
   size.textContent = state.html_bytes ? `${(state.html_bytes / 1000).toFixed(1)} KB of HTML` : "";
@@ -94,7 +107,7 @@ function drawThemes() {
 }
 
 function drawProblems() {
-  const items = state.problems.map((problem, index) => {
+  const items = problems.map((problem, index) => {
     const where = `line ${problem.line}` + (problem.rule ? ` · ${problem.rule}` : "");
     const button = element("button", { className: problem.severity, onclick: () => jump(index) },
       element("span", { className: "what", textContent: problem.message }),
@@ -104,7 +117,7 @@ function drawProblems() {
   });
   if (!items.length && state.source) items.push(element("li", { className: "none", textContent: "None found." }));
   $("problems").replaceChildren(...items);
-  $("count").textContent = state.problems.length || "";
+  $("count").textContent = problems.length || "";
 }
 
 function drawConditions() {
@@ -133,8 +146,8 @@ function decide(source, value) {
 
 function drawSource() {
   const worst = {};
-  for (const { line, severity } of state.problems) if (worst[line] !== "error") worst[line] = severity;
-  const here = state.problems[current]?.line;
+  for (const { line, severity } of problems) if (worst[line] !== "error") worst[line] = severity;
+  const here = problems[current]?.line;
   const lines = state.source.split("\n").map((text, index) => {
     const classes = [worst[index + 1] || "", index + 1 === here ? "here" : ""];
     return element("li", { textContent: text, className: classes.join(" ").trim() });
@@ -193,8 +206,8 @@ function likeThere(frame) {
 }
 
 function jump(index) {
-  if (!state.problems.length) return;
-  current = (index + state.problems.length) % state.problems.length;
+  if (!problems.length) return;
+  current = (index + problems.length) % problems.length;
   wish.view = "source";
   remember();
   drawProblems();

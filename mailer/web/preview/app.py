@@ -121,7 +121,6 @@ def state(view: View) -> JSONResponse:
         "preheader": draft.frozen.rendering.preheader if draft.frozen else "",
         "html_bytes": len(copy.html.encode()) if copy else 0,
         "error": draft.error or trouble,
-        "problems": [_listed(problem) for problem in draft.problems],
         "conditions": [{"source": s, "holds": holds} for s, holds in conditions.items()],
         "theme": draft.theme,
         "themes": sorted({*themes.known(), draft.theme}),
@@ -131,6 +130,13 @@ def state(view: View) -> JSONResponse:
         "source": draft.source,
     }
     return JSONResponse(told)
+
+
+@router.get("/problems")
+def problems(view: View) -> JSONResponse:
+    """What the check says of the issue."""
+    found = view.desk.problems(view.draft) if view.draft.source else ()
+    return JSONResponse([_listed(problem) for problem in found])
 
 
 def _listed(problem: Problem) -> dict[str, object]:

@@ -45,7 +45,6 @@ class Draft:
     version: str
     theme: str
     source: str = ""
-    problems: tuple[Problem, ...] = ()
     frozen: Frozen | None = None
     error: str = ""
 
@@ -77,6 +76,8 @@ class Desk:
     _drafts: dict[str, Draft] = field(default_factory=dict)
     _beside: tuple[Path, ...] = ()
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _judging: threading.Lock = field(default_factory=threading.Lock)
+    _judged: tuple[tuple[str, str], tuple[Problem, ...]] | None = None
 
     @property
     def version(self) -> str:
@@ -108,9 +109,8 @@ class Desk:
         issue, _ = examine(str(self.file), source)
         if issue is not None:
             self._beside = tuple(images.files(issue))
+        draft = replace(draft, source=source)
         newsletter = replace(self.newsletter, theme=theme)
-        found = lint(str(self.file), source, look=look_of(newsletter), theme=theme)
-        draft = replace(draft, source=source, problems=found.problems)
         try:
             frozen = freeze(self.file, newsletter, public_url=self.public_url)
         except IssueHasProblems:
@@ -118,6 +118,15 @@ class Desk:
         except PressrunError as exc:
             return replace(draft, error=str(exc))
         return replace(draft, frozen=frozen)
+
+    def problems(self, draft: Draft) -> tuple[Problem, ...]:
+        """What is wrong or doubtful; it takes longer than the page, which does not wait for it."""
+        with self._judging:
+            if self._judged is None or self._judged[0] != (draft.version, draft.theme):
+                look = look_of(self.newsletter)
+                found = lint(str(self.file), draft.source, look=look, theme=draft.theme)
+                self._judged = (draft.version, draft.theme), found.problems
+            return self._judged[1]
 
     def copy(self, draft: Draft, reader: str, flipped: Mapping[str, bool]) -> Copy | None:
         """The copy of one reader; `flipped` decides conditions by their words. None without a

@@ -21,7 +21,7 @@ from subscribers.database import Database
 from tests.integration.feedback.world import World
 from tests.integration.web.test_browser import tab
 
-_SECONDS = 20.0
+_SECONDS = 60.0
 ISSUE = """---
 subject: "Hello {{ subscriber.name | default('you') }}"
 preheader: "Of pears and apples."
