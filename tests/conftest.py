@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from hypothesis import settings
+from hypothesis import core, settings
 
 from mailer.render.chromium import Page, chromium
 from tests import stacks
@@ -24,6 +25,9 @@ from tests.services.rabbitmq import RabbitmqServer
 from tests.services.redis import RedisServer
 from tests.services.smtp import SmtpSink
 
+_SEED = int(os.environ.get("PRESSRUN_TEST_SEED", "0")) or random.randrange(1, 2**32)
+# What Hypothesis makes up follows from it, too.
+core.global_force_seed = _SEED
 # Machines that run tests are shared: how long one example takes says nothing.
 settings.register_profile("pressrun", deadline=None)
 settings.load_profile("pressrun")
@@ -52,6 +56,7 @@ def _bring(name: str, make: Callable[[], _Service]) -> _Service:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name what was left out, so that a green run can't be mistaken for a whole one."""
+    terminalreporter.write_line(f"PRESSRUN_TEST_SEED={_SEED} repeats what was left to chance")
     for name, reason in _left_out.items():
         terminalreporter.write_line(f"LEFT OUT: all tests on {name}: {reason}", yellow=True)
 
@@ -199,6 +204,12 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[stacks.Sta
     """A fresh installation's database and broker; `stacks.on` says of which kinds."""
     with stacks.fresh(request, request.param, tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """What a test leaves to chance, by the run's seed."""
+    return random.Random(f"{_SEED} {request.node.nodeid}")
 
 
 @pytest.fixture

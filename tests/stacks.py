@@ -8,7 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
+
+from tests.services.rabbitmq import RabbitmqServer
+from tests.services.redis import RedisServer
 
 EMBEDDED, REDIS, RABBITMQ = "sqlite", "postgres+redis", "postgres+rabbitmq"
 ALL = (EMBEDDED, REDIS, RABBITMQ)
@@ -20,12 +24,37 @@ class Stack:
 
     database_url: str
     broker_url: str | None
+    broker: RedisServer | RabbitmqServer | None = None
+
+    def wipe(self) -> None:
+        """Let the broker forget everything."""
+        assert self.broker is not None
+        self.broker.wipe()
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Stop the broker with all that it has started: it takes connections and says nothing."""
+        assert self.broker is not None
+        server = psutil.Process(self.broker.pid)
+        stopped = [server, *server.children(recursive=True)]
+        for process in stopped:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in stopped:
+                process.resume()
 
 
 def on(*names: str) -> pytest.MarkDecorator:
     """Run a test on these stacks, and in `make chaos` on the others."""
     kinds = [pytest.param(n, marks=() if n in names else pytest.mark.chaos) for n in ALL]
     return pytest.mark.parametrize("stack", kinds, indirect=True)
+
+
+def over(*names: str) -> pytest.MarkDecorator:
+    """Run a test on these stacks, and on no other."""
+    return pytest.mark.parametrize("stack", names, indirect=True)
 
 
 @contextmanager
@@ -40,5 +69,5 @@ def fresh(request: pytest.FixtureRequest, name: str, folder: Path) -> Iterator[S
     broker.wipe()
     server = request.getfixturevalue("postgres_server")
     made = server.create(template=request.getfixturevalue("postgres_template"))
-    yield Stack(database_url=server.url(made), broker_url=broker.url)
+    yield Stack(database_url=server.url(made), broker_url=broker.url, broker=broker)
     server.drop(made)

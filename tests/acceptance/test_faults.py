@@ -27,10 +27,10 @@ from mailer.errors import RenderingFailed
 from mailer.queue.clock import Clock
 from mailer.render.child import Child
 from mailer.settings import SendingSettings
+from tests import stacks
 from tests.acceptance.installation import MAX_OPEN_INTENTS, Installation, installed
 from tests.services import schema
 from tests.services.postgres import PostgresServer
-from tests.services.redis import RedisServer
 from tests.services.sink import Behaviour
 
 SLOW = Behaviour(delay=0.02)
@@ -51,34 +51,27 @@ def steady(here: Installation) -> int:
 
 
 @pytest.mark.timeout(120)
-def test_fault_11_the_broker_is_down_for_a_while(
-    postgres_url: str, redis_server: RedisServer, redis_url: str, tmp_path: Path
-) -> None:
-    from redis import Redis
-
-    with installed(tmp_path, postgres_url, redis_url, behaviour=SLOW) as here:
+@stacks.over(stacks.REDIS, stacks.RABBITMQ)
+def test_fault_11_the_broker_hangs_for_a_while(stack: stacks.Stack, tmp_path: Path) -> None:
+    with installed(tmp_path, stack.database_url, stack.broker_url, behaviour=SLOW) as here:
         here.add_people(500)
         campaign = here.schedule()
         here.start("clock")
         here.start("worker")
         arrived(here, 50)
-        with Redis.from_url(redis_url) as client:
-            pid = client.info("server")["process_id"]
-        os.kill(pid, signal.SIGSTOP)
-        try:
+        with stack.hanging():
             time.sleep(2)
-        finally:
-            os.kill(pid, signal.SIGCONT)
         here.wait_until_over(campaign)
         assert here.check(campaign)["sent"] == 500
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize("kind", ["redis", "amqp"])
 def test_fault_11_the_broker_never_comes_back(
-    postgres_url: str, free_port: int, tmp_path: Path
+    postgres_url: str, free_port: int, tmp_path: Path, kind: str
 ) -> None:
     """Workers find their work in the database; nobody waits for wake-ups."""
-    with installed(tmp_path, postgres_url, f"redis://127.0.0.1:{free_port}/0") as here:
+    with installed(tmp_path, postgres_url, f"{kind}://127.0.0.1:{free_port}/") as here:
         here.add_people(100)
         campaign = here.schedule()
         here.start("clock")
@@ -88,12 +81,17 @@ def test_fault_11_the_broker_never_comes_back(
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
 def test_fault_13_the_database_restarts(
-    durable_postgres: PostgresServer, tmp_path: Path
+    durable_postgres: PostgresServer,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    broker: str,
 ) -> None:
     url = durable_postgres.url(durable_postgres.create())
     schema.build(url)
-    with installed(tmp_path, url, behaviour=SLOW) as here:
+    broker_url: str = request.getfixturevalue(f"{broker}_url")
+    with installed(tmp_path, url, broker_url, behaviour=SLOW) as here:
         here.add_people(600)
         campaign = here.schedule()
         here.start("clock")
@@ -106,6 +104,23 @@ def test_fault_13_the_database_restarts(
         figures = here.check(campaign, kills=2)
         assert figures["sent"] + figures.get("unknown", 0) == 600
         here.database.dispose()
+
+
+@pytest.mark.timeout(60)
+def test_fault_13_somebody_holds_the_file_for_a_while(sqlite_url: str, tmp_path: Path) -> None:
+    """A backup, a careless shell: meanwhile nothing leaves that has no leave."""
+    with installed(tmp_path, sqlite_url, behaviour=SLOW) as here:
+        here.add_people(400)
+        campaign = here.schedule()
+        here.start("clock")
+        here.start("worker")
+        arrived(here, 50)
+        with here.database.write() as session:
+            session.execute(select(campaigns.c.id))
+            stopped = steady(here)
+        assert stopped < 400
+        here.wait_until_over(campaign)
+        assert here.check(campaign)["sent"] == 400
 
 
 # -- the disk is full ----------------------------------------------------------------------------
@@ -175,6 +190,57 @@ def test_fault_14_and_15_the_disk_is_full(
         assert figures["sent"] + figures.get("unknown", 0) == 500
         assert figures.get("unknown", 0) <= MAX_OPEN_INTENTS
         assert "Traceback" not in here.words()
+
+
+@pytest.mark.timeout(120)
+def test_fault_14_without_space_for_leave_to_send_nothing_leaves(
+    small_disk: SmallDisk, sqlite_url: str, tmp_path: Path
+) -> None:
+    file = small_disk.folder / "pressrun.db"
+    shutil.copyfile(sqlite_url.removeprefix("sqlite:///"), file)
+    with installed(tmp_path, f"sqlite:///{file}") as here:
+        here.add_people(200)
+        campaign = here.schedule()
+        clock = here.start("clock")
+        here.wait(lambda: here.state(campaign) == "sending")
+        clock.send_signal(signal.SIGTERM)
+        assert clock.wait(15) == 0
+        small_disk.fill()
+        worker = here.start("worker")
+        here.wait(lambda: "space" in here.words())
+        assert worker.poll() is None
+        assert here.accepted() == []
+        small_disk.free()
+        here.start("clock")
+        here.wait_until_over(campaign)
+        assert here.check(campaign)["sent"] == 200
+
+
+@pytest.mark.timeout(120)
+def test_fault_15_without_space_for_outcomes_what_flew_is_unknown_at_worst(
+    small_disk: SmallDisk, sqlite_url: str, tmp_path: Path
+) -> None:
+    """The worker is killed while it holds outcomes that it can't write."""
+    file = small_disk.folder / "pressrun.db"
+    shutil.copyfile(sqlite_url.removeprefix("sqlite:///"), file)
+    # What has been taken is confirmed only when the disk is full.
+    with installed(tmp_path, f"sqlite:///{file}", behaviour=Behaviour(delay=1.5)) as here:
+        here.add_people(60)
+        campaign = here.schedule()
+        here.start("clock")
+        worker = here.start("worker")
+        arrived(here, 1)
+        small_disk.fill()
+        here.wait(lambda: "to be recorded" in here.words())
+        flown = len(here.accepted())
+        here.kill(worker)
+        small_disk.free()
+        here.start("worker")
+        here.wait_until_over(campaign)
+        figures = here.check(campaign, kills=1)
+        assert 0 < flown <= MAX_OPEN_INTENTS
+        assert 0 < figures["unknown, in truth delivered"] <= figures["unknown"]
+        assert figures["sent"] + figures["unknown"] == 60
 
 
 @pytest.mark.timeout(60)

@@ -6,7 +6,6 @@ is the judge. Each test prints its figures.
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import sqlite3
@@ -20,9 +19,9 @@ from sqlalchemy import update
 
 from mailer.errors import AlreadyScheduled
 from subscribers.tables import subscriptions
+from tests import stacks
 from tests.acceptance.installation import Installation, installed
 from tests.services import sink as sinks
-from tests.services.redis import RedisServer
 from tests.services.sink import Behaviour
 
 #: How a sink behaves that gives faults time to strike: some 1,200 messages a second at most.
@@ -30,14 +29,19 @@ SLOW = Behaviour(delay=0.01)
 KILLS = 10
 
 
-@pytest.fixture(params=["sqlite", "postgres+redis"])
+@pytest.fixture(
+    params=[
+        stacks.EMBEDDED,
+        stacks.REDIS,
+        pytest.param(stacks.RABBITMQ, marks=pytest.mark.chaos),
+    ]
+)
 def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
-    """The embedded kind with its in-process broker, and the one for many hosts."""
-    if request.param == "sqlite":
-        url, broker = request.getfixturevalue("sqlite_url"), None
-    else:
-        url, broker = request.getfixturevalue("postgres_url"), request.getfixturevalue("redis_url")
-    with installed(tmp_path, url, broker, behaviour=SLOW) as made:
+    """The embedded kind with its in-process broker, and those for many hosts."""
+    with (
+        stacks.fresh(request, request.param, tmp_path) as stack,
+        installed(tmp_path, stack.database_url, stack.broker_url, behaviour=SLOW) as made,
+    ):
         yield made
 
 
@@ -47,11 +51,9 @@ def progress(here: Installation) -> int:
 
 @pytest.mark.timeout(300)
 def test_workers_killed_at_random_moments(
-    installation: Installation, capsys: pytest.CaptureFixture[str]
+    installation: Installation, chance: random.Random, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """5,000 people, three workers, one killed with -9 ten times and replaced each time."""
-    seed = int(os.environ.get("PRESSRUN_TEST_SEED", "0")) or random.randrange(2**32)
-    chance = random.Random(seed)
     installation.add_people(5000)
     campaign = installation.schedule()
     installation.start("clock")
@@ -67,14 +69,13 @@ def test_workers_killed_at_random_moments(
     figures = installation.check(campaign, kills=KILLS)
     assert figures["sent"] + figures.get("unknown", 0) == 5000
     with capsys.disabled():
-        print(f"\n  {KILLS} kills, seed {seed}: {figures}")
+        print(f"\n  {KILLS} kills: {figures}")
 
 
 @pytest.mark.timeout(120)
-def test_fault_10_the_broker_is_wiped(
-    postgres_url: str, redis_url: str, redis_server: RedisServer, tmp_path: Path
-) -> None:
-    with installed(tmp_path, postgres_url, redis_url, behaviour=SLOW) as here:
+@stacks.over(stacks.REDIS, stacks.RABBITMQ)
+def test_fault_10_the_broker_is_wiped(stack: stacks.Stack, tmp_path: Path) -> None:
+    with installed(tmp_path, stack.database_url, stack.broker_url, behaviour=SLOW) as here:
         here.add_people(1500)
         campaign = here.schedule()
         here.start("clock")
@@ -82,7 +83,7 @@ def test_fault_10_the_broker_is_wiped(
             here.start("worker")
         for goal in (100, 500, 900):
             here.wait(lambda goal=goal: progress(here) >= goal)
-            redis_server.wipe()
+            stack.wipe()
         here.wait_until_over(campaign)
         assert here.check(campaign)["sent"] == 1500
 

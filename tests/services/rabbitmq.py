@@ -64,6 +64,11 @@ class RabbitmqServer:
         )
         process.wait_for_port(self.port, self._server, output, seconds=90)
 
+    @property
+    def pid(self) -> int:
+        """The process that started it."""
+        return self._server.pid
+
     def wipe(self) -> None:
         """Forget all that waits in the queues."""
         connection = pika.BlockingConnection(pika.URLParameters(self.url))

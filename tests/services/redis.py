@@ -30,6 +30,11 @@ class RedisServer:
         )  # fmt: skip
         process.wait_for_port(self.port, self._process, log)
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
     def wipe(self) -> None:
         """Forget everything, as a restart without persistence does."""
         with redis.Redis.from_url(self.url) as client:
