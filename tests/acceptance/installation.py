@@ -95,10 +95,12 @@ class Installation:
 
     # -- people and campaigns --------------------------------------------------------------
 
-    def add_people(self, count: int, *, prefix: str = "p") -> list[str]:
+    def add_people(
+        self, count: int, *, prefix: str = "p", domain: str = "example.com"
+    ) -> list[str]:
         """Subscribe so many people at once."""
         now = datetime.now(UTC)
-        addresses = [f"{prefix}{n}@example.com" for n in range(count)]
+        addresses = [f"{prefix}{n}@{domain}" for n in range(count)]
         with self.database.write() as session:
             first = session.execute(
                 select(func.coalesce(func.max(subscribers.c.id), 0))
@@ -109,8 +111,8 @@ class Installation:
                     "address": address,
                     "address_key": address,
                     "address_hash": self.keyring.address_hash(address),
-                    "domain": "example.com",
-                    "domain_hash": self.keyring.domain_hash("example.com"),
+                    "domain": domain,
+                    "domain_hash": self.keyring.domain_hash(domain),
                     "name": f"Person {n}",
                     "attributes": {},
                     "tags": [],

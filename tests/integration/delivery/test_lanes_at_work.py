@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from bisect import bisect_left
-from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
-from threading import Thread
 
 import pytest
 from sqlalchemy import func, select
 
 from mailer.delivery import grants
-from mailer.delivery.grants import WHOLE
 from mailer.delivery.pace import Limits
-from mailer.delivery.send import Sender
 from mailer.delivery.tables import deliveries, intents, pacing
 from mailer.settings import RelaySettings, SendingSettings, Settings
-from subscribers.database import Database
 from tests.integration.delivery.conftest import World
 from tests.integration.delivery.test_send import QUICK, Plant, copies, over, settings
-from tests.services import sink as sinks
 from tests.services.smtp import SmtpSink
 
-#: A window that no limit may be passed in, in seconds.
-WINDOW = 10.0
 #: People in the lane that must not suffer.
 OTHERS = 160
 #: What no database has a part in is run on one.
@@ -48,52 +37,6 @@ def people(world: World, count: int, domain: str, start: int = 0) -> list[str]:
     names = [f"p{n}@{domain}" for n in range(start, start + count)]
     world.add_people(*names)
     return names
-
-
-def most_in(moments: list[float], window: float) -> int:
-    """The most moments that lie in any window so long."""
-    moments = sorted(moments)
-    return max(bisect_left(moments, at + window) - n for n, at in enumerate(moments))
-
-
-def wait(until: object, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not until():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.05)
-
-
-def test_three_workers_together_never_pass_a_limit_in_any_ten_seconds(
-    now_world: World, tmp_path: Path
-) -> None:
-    per_second = 25
-    people(now_world, 290, "example.com")
-    limit(now_world, WHOLE, Limits(per_second=per_second))
-    campaign = now_world.add_campaign()
-    now_world.plan(campaign, chunk_size=20)
-    log = tmp_path / "sink.log"
-    with sinks.running(log) as (port, _), ExitStack() as stack:
-        told = Settings(
-            database_url=now_world.database.url,
-            relay=RelaySettings(port=port, connections=4),
-            sending=QUICK,
-        )
-        for _ in range(3):
-            database = Database(now_world.database.url)
-            stack.callback(database.dispose)
-            sender = Sender(settings=told, database=database, keyring=now_world.keyring)
-            thread = Thread(target=lambda sender=sender: asyncio.run(sender.run()))
-            thread.start()
-            stack.callback(thread.join, 20)
-            stack.callback(sender.stop)
-        wait(lambda: len(sinks.read_log(log)) == 290, 40)
-    moments = [accepted.time for accepted in sinks.read_log(log)]
-    assert most_in(moments, WINDOW) <= per_second * WINDOW
-    # The limit is used, not only kept.
-    assert len(moments) / (max(moments) - min(moments)) > per_second / 2
-    with now_world.database.read() as session:
-        workers = session.execute(select(func.count(func.distinct(intents.c.worker)))).scalar_one()
-    assert workers == 3
 
 
 @pytest.mark.chaos  # it compares paces, which a busy machine bends
