@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from sqlalchemy import insert, select, update
 
 from mailer.campaign import queries as campaign_queries
@@ -16,6 +19,7 @@ from mailer.delivery.model import Claim, Outcome, Phase, Verdict
 from mailer.delivery.plan import plan
 from mailer.delivery.tables import deliveries
 from mailer.render.model import FORMAT, Rendering
+from mailer.settings import DkimSettings
 from subscribers.database import Database
 from subscribers.tables import newsletters, subscribers, subscriptions
 from subscribers.token import Keyring
@@ -123,11 +127,12 @@ class World:
         edition: int = 0,
         leave_out: tuple[int, ...] = (),
         words: str = "Hello",
+        rendering: Rendering | None = None,
         canary: Canary | None = None,
         corrects: int | None = None,
     ) -> int:
         """Schedule a campaign for now."""
-        rendering = simple_rendering(words)
+        rendering = rendering or simple_rendering(words)
         with self.database.write() as session:
             return campaign_queries.add(
                 session,
@@ -228,6 +233,50 @@ class World:
             at=self.now,
             code=code,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """Keys of both kinds, and the DNS that has their public halves."""
+
+    settings: DkimSettings
+    records: dict[bytes, bytes]
+
+    def look_up(self, name: bytes, timeout: float = 5) -> bytes | None:
+        """What dkimpy asks for."""
+        return self.records.get(name)
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """Two keys to sign with for example.org."""
+    folder = tmp_path_factory.mktemp("dkim")
+    by_rsa = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    by_ed25519 = ed25519.Ed25519PrivateKey.generate()
+    for name, key in (("rsa", by_rsa), ("ed25519", by_ed25519)):
+        pem = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        (folder / name).write_bytes(pem)
+    der = by_rsa.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    raw = by_ed25519.public_key().public_bytes_raw()
+    return Published(
+        settings=DkimSettings(
+            domain="example.org",
+            rsa_selector="r",
+            rsa_key=folder / "rsa",
+            ed25519_selector="e",
+            ed25519_key=folder / "ed25519",
+        ),
+        records={
+            b"r._domainkey.example.org.": b"v=DKIM1; k=rsa; p=" + base64.b64encode(der),
+            b"e._domainkey.example.org.": b"v=DKIM1; k=ed25519; p=" + base64.b64encode(raw),
+        },
+    )
 
 
 @pytest.fixture

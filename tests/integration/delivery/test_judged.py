@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
 
 import dkim
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from mailer.delivery.model import Message, Recipient
 from mailer.delivery.sign import Signer
@@ -19,7 +15,7 @@ from mailer.issue.parse import parse
 from mailer.render.model import NewsletterLook, Rendering
 from mailer.render.preview import fill
 from mailer.render.render import render
-from mailer.settings import DkimSettings
+from tests.integration.delivery.conftest import Published
 from tests.unit.delivery.letters import (
     DATE,
     NEWSLETTER,
@@ -53,44 +49,11 @@ NAMES = (
 )
 COPIES = 120
 
-Resolver = Callable[..., bytes | None]
-
 
 @pytest.fixture(scope="module", params=["issue.md", "issue.zh.md"])
 def sample(request: pytest.FixtureRequest) -> Rendering:
     path = SAMPLES / request.param
     return render(parse(str(path), path.read_text(encoding="utf-8")), LOOK)
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Signer, Resolver]:
-    """A signer with both kinds of key, and the DNS that has their public halves."""
-    folder = tmp_path_factory.mktemp("dkim")
-    by_rsa = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    by_ed25519 = ed25519.Ed25519PrivateKey.generate()
-    for name, key in (("rsa", by_rsa), ("ed25519", by_ed25519)):
-        pem = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        (folder / name).write_bytes(pem)
-    der = by_rsa.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    raw = by_ed25519.public_key().public_bytes_raw()
-    records = {
-        b"r._domainkey.example.org.": b"v=DKIM1; k=rsa; p=" + base64.b64encode(der),
-        b"e._domainkey.example.org.": b"v=DKIM1; k=ed25519; p=" + base64.b64encode(raw),
-    }
-    settings = DkimSettings(
-        domain="example.org",
-        rsa_selector="r",
-        rsa_key=folder / "rsa",
-        ed25519_selector="e",
-        ed25519_key=folder / "ed25519",
-    )
-    return Signer.load(settings), lambda name, timeout=5: records.get(name)
 
 
 def recipient(number: int) -> Recipient:
@@ -105,16 +68,15 @@ def recipient(number: int) -> Recipient:
 
 
 def test_every_copy_carries_two_signatures_that_verify(
-    sample: Rendering, published: tuple[Signer, Resolver]
+    sample: Rendering, published: Published
 ) -> None:
-    signer, dnsfunc = published
-    made = composer(sample, signer=signer, inbound_domain="in.example.org")
+    made = composer(sample, signer=Signer.load(published.settings), inbound_domain="in.example.org")
     for number in range(1, COPIES + 1):
         message = made.compose(recipient(number), date=DATE)
         assert_fit_for_the_wire(message)
         judge = dkim.DKIM(message.content)
-        assert judge.verify(idx=0, dnsfunc=dnsfunc), number
-        assert judge.verify(idx=1, dnsfunc=dnsfunc), number
+        assert judge.verify(idx=0, dnsfunc=published.look_up), number
+        assert judge.verify(idx=1, dnsfunc=published.look_up), number
 
 
 def test_every_copy_reads_as_if_rendered_for_its_recipient(sample: Rendering) -> None:
