@@ -94,7 +94,7 @@ def test_every_setting_named_in_the_pages_exists() -> None:
         "PRESSRUN_" + "__".join(part for part in (*prefix.split("."), name) if part).upper()
         for prefix, section in sections.items()
         for name in write.own_fields(section)
-    } | {"PRESSRUN_CONFIG", "PRESSRUN_CORPUS"}
+    } | {"PRESSRUN_CONFIG", "PRESSRUN_CORPUS", "PRESSRUN_TEST_SEED"}
     names |= {f"PRESSRUN_{name.upper()}_FILE" for name in ("database_url", "broker_url")}
     for file in PROSE:
         named = set(re.findall(r"PRESSRUN_[A-Z0-9_]+", file.read_text(encoding="utf-8")))

@@ -268,10 +268,11 @@ def test_an_import_on_a_full_disk_loses_nothing(
 
 
 @pytest.mark.timeout(60)
+@stacks.on(stacks.EMBEDDED, stacks.REDIS)
 def test_fault_16_a_campaign_from_an_old_backup_waits_for_a_person(
-    sqlite_url: str, tmp_path: Path
+    stack: stacks.Stack, tmp_path: Path
 ) -> None:
-    with installed(tmp_path, sqlite_url) as here:
+    with installed(tmp_path, stack.database_url, stack.broker_url) as here:
         here.add_people(50)
         campaign = here.schedule()
         yesterday = datetime.now(UTC) - timedelta(days=1)
