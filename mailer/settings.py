@@ -30,6 +30,7 @@ from pydantic_settings import (
 
 from mailer.errors import SettingsInvalid
 from mailer.inbound_settings import InboundSettings
+from mailer.log_settings import LogSettings
 from mailer.outgoing_settings import OutgoingSettings
 from mailer.retention_settings import RetentionSettings
 from mailer.section import Section, read_secret
@@ -105,6 +106,12 @@ class WebSettings(Section):
     generic_secret_file: Path | None = None
     #: The largest request taken, in bytes.
     max_body: int = Field(default=1_000_000, ge=1_000)
+    #: Who sees `/metrics`: who knows the token, or whoever asks from this machine.
+    metrics: Literal["token", "loopback"] = "token"
+    #: The token, sent as `Authorization: Bearer`; without one nobody sees them (404).
+    metrics_token: SecretStr | None = None
+    #: A file that holds the token and nothing else.
+    metrics_token_file: Path | None = None
 
 
 class SendingSettings(Section):
@@ -124,6 +131,8 @@ class SendingSettings(Section):
     rewake_seconds: float = Field(default=30.0, gt=0)
     #: A campaign that nothing drove for so long pauses until a person resumes it.
     late_after: float = Field(default=3600.0, gt=0)
+    #: An issue that has work and does none for so long is told to its newsletter's owner.
+    stalled_after: float = Field(default=600.0, gt=0)
     #: Copies per process that may be under way at once: what a crash can leave `unknown`.
     max_open_intents: int = Field(default=32, ge=1, le=1024)
     #: Outcomes are gathered for so long before they are written together.
@@ -192,6 +201,7 @@ class Settings(BaseSettings):
     fuse: FuseSettings = FuseSettings()
     inbound: InboundSettings = InboundSettings()
     retention: RetentionSettings = RetentionSettings()
+    log: LogSettings = LogSettings()
     outgoing: OutgoingSettings = OutgoingSettings()
 
     @property
@@ -318,7 +328,7 @@ def _relative_to(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
         *((provider, _WEBHOOK_FILES) for provider in providers),
         (values, ("keys_file",)),
         (values.get("relay"), ("ca_file", "password_file", "token_file")),
-        (values.get("web"), ("generic_secret_file",)),
+        (values.get("web"), ("generic_secret_file", "metrics_token_file")),
         (values.get("inbound"), ("password_file",)),
         (values.get("dkim"), ("rsa_key", "ed25519_key")),
     ):

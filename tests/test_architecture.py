@@ -24,6 +24,7 @@ CONFINED = {
     "aiosmtplib": ("mailer.delivery.smtp.*",),
     "dns": ("mailer.lookup",),
     "dramatiq": ("mailer.queue.*",),
+    "prometheus_client": ("mailer.web.metrics",),
     "fastapi": ("mailer.web.*",),
     "starlette": ("mailer.web.*",),
     "typer": ("mailer.cli.*",),

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import FrameType
 
 from mailer.cli.runtime import Runtime
@@ -18,6 +18,7 @@ from mailer.delivery.domains.mx import SystemResolver
 from mailer.delivery.send import Sender
 from mailer.feedback.apply import apply_waiting
 from mailer.feedback.outgoing.teller import Teller
+from mailer.notice.stalled import StallWatch
 from mailer.queue.actors import Waker
 from mailer.queue.broker import make_broker
 from mailer.queue.clock import Clock
@@ -90,12 +91,18 @@ class Engine:
         def apply_feedback(now: datetime) -> int:
             return apply_waiting(runtime.database, runtime.keyring, now=now)
 
+        stalls = StallWatch(
+            database=runtime.database,
+            keyring=runtime.keyring,
+            after=timedelta(seconds=runtime.settings.sending.stalled_after),
+        )
         return Clock(
             database=runtime.database,
             sending=runtime.settings.sending,
             wake=self._waker.wake,
             apply_feedback=apply_feedback,
             fuse=runtime.settings.fuse,
+            look_after=stalls.look,
         )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Annotated
 
 import typer
 
+from mailer import logs
 from mailer.cli.engine import Engine, until_signalled
 from mailer.cli.output import FAILED, say
 from mailer.cli.runtime import Runtime, runtime
@@ -24,8 +24,8 @@ def serve(host: Host = None, port: Port = None) -> None:
 
     Examples: `mailer serve`, `mailer serve --port 8080`
     """
-    _log()
     here = runtime()
+    logs.configure(here.settings)
     engine = Engine(here, sends=True, ticks=True)
 
     def listening(url: str) -> None:
@@ -51,8 +51,8 @@ def web(host: Host = None, port: Port = None) -> None:
 
     Example: `mailer web --host 0.0.0.0 --port 8025`
     """
-    _log()
     here = runtime()
+    logs.configure(here.settings)
     with until_signalled() as signalled:
         serve_web(
             _listen(here.settings, host, port),
@@ -86,7 +86,7 @@ def clock() -> None:
 
 
 def _run(here: Runtime, *, sends: bool, ticks: bool) -> None:
-    _log()
+    logs.configure(here.settings)
     engine = Engine(here, sends=sends, ticks=ticks)
     with until_signalled() as signalled:
         engine.start()
@@ -99,9 +99,3 @@ def _run(here: Runtime, *, sends: bool, ticks: bool) -> None:
 def _end(engine: Engine) -> None:
     if engine.failed:
         raise typer.Exit(FAILED)
-
-
-def _log() -> None:
-    logging.getLogger().setLevel(min(logging.getLogger().level, logging.INFO))
-    for noisy in ("dramatiq", "httpx", "uvicorn.access"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mailer.queue.broker import ping
 from mailer.settings import Settings
 from mailer.web.app import create_app
 from mailer.web.server import bind, server
@@ -25,7 +26,14 @@ def serve_web(
     `on_listening` is told the local URL once the port is ours. Raises PortTaken before
     anything starts.
     """
-    app = create_app(WebServices(settings=settings, database=database, keyring=keyring))
+    broker = settings.broker_url
+    services = WebServices(
+        settings=settings,
+        database=database,
+        keyring=keyring,
+        ping_broker=(lambda: ping(broker)) if broker else lambda: None,
+    )
+    app = create_app(services)
     with bind(settings.web) as listener:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host

@@ -297,7 +297,12 @@ def _compose(composer: Composer, people: Sequence[Waiting]) -> dict[int, Message
         try:
             made[recipient.delivery_id] = composer.compose(recipient, date=date)
         except PressrunError as exc:
-            log.warning("delivery %s can't be made: %s", recipient.delivery_id, exc)
+            log.warning(
+                "delivery %s can't be made: %s",
+                recipient.delivery_id,
+                exc,
+                extra={"delivery": recipient.delivery_id},
+            )
             made[recipient.delivery_id] = SkipReason.UNMAILABLE
     return made
 

@@ -59,7 +59,7 @@ def pause(session: Session, campaign_id: int, outcome: Outcome, *, now: datetime
         f" then `mailer campaign resume {campaign_id}`"
     )
     if campaign_queries.pause(session, campaign_id, reason=reason, now=now):
-        log.error("campaign %s is paused: %s", campaign_id, reason)
+        log.error("campaign %s is paused: %s", campaign_id, reason, extra={"campaign": campaign_id})
 
 
 def report(session: Session, outcomes: Sequence[Outcome], *, now: datetime) -> None:

@@ -30,6 +30,7 @@ from mailer.delivery.recorder import Recorder
 from mailer.delivery.relays import Relays
 from mailer.delivery.threads import LedgerThreads
 from mailer.errors import RelayLoginRefused, RelayTrouble, RelayWithoutTls
+from mailer.logs import about
 from mailer.settings import Settings
 from subscribers.database import Database
 from subscribers.errors import DatabaseBusy, DatabaseFull, DatabaseUnavailable, PressrunError
@@ -188,7 +189,8 @@ class Sender:
         """Work on a claimed chunk for one slice, then let it go."""
         self._lanes[claim.lane] += 1
         try:
-            not_before = await self._work_until(claim, _now())
+            with about(campaign=claim.campaign_id, chunk=claim.chunk_id):
+                not_before = await self._work_until(claim, _now())
         except PASSING as exc:
             # Its lease runs out by itself.
             log.warning("chunk %s is left for later: %s", claim.chunk_id, exc)

@@ -190,6 +190,17 @@ tallies = Table(
     Column("refused", Integer, nullable=False),
 )
 
+#: How far each issue under way had come when it last moved on: one that stands still is told of.
+progress = Table(
+    "progress",
+    metadata,
+    Column("campaign_id", Id, ForeignKey(campaigns.c.id), primary_key=True),
+    Column("tried", Integer, nullable=False),
+    Column("since", Moment, nullable=False),
+    # When its owner was told; null once it has moved on.
+    Column("told_at", Moment),
+)
+
 #: Sums of deliveries that were rolled up; "" stands for no reason, and for nothing heard later.
 rollups = Table(
     "rollups",

@@ -38,6 +38,7 @@ class Clock:
         wake: Callable[[int], None],
         apply_feedback: Callable[[datetime], int],
         fuse: FuseSettings | None = None,
+        look_after: Callable[[datetime], None] = lambda now: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
@@ -46,6 +47,7 @@ class Clock:
         self._apply_feedback = apply_feedback
         self._fuse = fuse or FuseSettings()
         self._fuse_again = 0.0
+        self._look_after = look_after
         self._now = now
         self._stopping = threading.Event()
 
@@ -63,12 +65,16 @@ class Clock:
         self._stopping.set()
 
     def tick(self) -> None:
-        """One round: late, due, planned, woken, cancelled, finished; then what came back."""
+        """One round: late, due, planned, woken, cancelled, finished, reported, stalled."""
         now = self._now()
         late_after = timedelta(seconds=self._sending.late_after)
         with self._database.write() as session:
             for campaign_id in campaign_queries.pause_late(session, now=now, late_after=late_after):
-                log.error("campaign %s is late and waits for a person", campaign_id)
+                log.error(
+                    "campaign %s is late and waits for a person",
+                    campaign_id,
+                    extra={"campaign": campaign_id},
+                )
             campaign_queries.start_due(session, now=now, late_after=late_after)
             campaign_queries.keep_alive(session, now=now, late_after=late_after)
         self._plan(now)
@@ -78,8 +84,9 @@ class Clock:
         with self._database.write() as session:
             ledger.resend_unknown(session, now=now, not_before=now - self._may_be_under_way)
             for campaign_id in ledger.finish_complete(session, now=now):
-                log.info("campaign %s is finished", campaign_id)
+                log.info("campaign %s is finished", campaign_id, extra={"campaign": campaign_id})
         self._apply_feedback(now)
+        self._look_after(now)
 
     @property
     def _may_be_under_way(self) -> timedelta:

@@ -15,10 +15,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from mailer.errors import WebhookRefused
-from mailer.feedback import queries
 from mailer.web import (
     archive,
     confirm,
+    health,
     hooks,
     images,
     own_data,
@@ -33,8 +33,10 @@ from mailer.web.guard import Guard
 from mailer.web.keeper import Keeper
 from mailer.web.look import page
 from mailer.web.looks import LinkCache, LookKeeper
-from mailer.web.pages import READ
-from mailer.web.services import Services, WebServices
+from mailer.web.metrics import Metrics
+from mailer.web.metrics import router as figures
+from mailer.web.request_id import RequestIds
+from mailer.web.services import WebServices
 from mailer.web.speech import Speech, speech, tongues_of
 from mailer.webhooks import providers
 from mailer.webhooks.certificates import Certificates
@@ -70,20 +72,16 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.links = LinkCache(services)
     app.state.looks = LookKeeper(services, app.state.links)
     app.state.certificates = Certificates(services.fetch)
+    app.state.metrics = Metrics(services)
     app.add_middleware(Guard, max_body=services.settings.web.max_body)
+    app.add_middleware(RequestIds)
     reading = (view, archive, images, track)
     for module in (pages, preferences, subscribe, confirm, own_data, *reading, hooks):
         app.include_router(module.router)
-    app.add_api_route("/healthz", healthz, methods=READ)
+    app.include_router(health.router)
+    app.include_router(figures)
     _explain_errors(app)
     return app
-
-
-def healthz(services: Services) -> JSONResponse:
-    """Whether this process answers and reaches its database."""
-    with services.database.read() as session:
-        queries.answers(session)
-    return JSONResponse({"status": "ok"})
 
 
 @asynccontextmanager

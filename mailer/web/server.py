@@ -77,6 +77,8 @@ def server(app: ASGIApp, *, stop: Callable[[], bool] = lambda: False) -> uvicorn
     config = uvicorn.Config(
         app,
         access_log=False,
+        # Its lines go where ours go, and look alike.
+        log_config=None,
         log_level="warning",
         server_header=False,
         lifespan="on",

@@ -37,7 +37,7 @@ class WebServices:
     """Database, keys and settings of one web process; `clock` gives aware UTC.
 
     `fetch` gets certificates of signers, and URLs that confirm subscriptions; `signup_limits`
-    says how many requests to subscribe are taken.
+    says how many requests to subscribe are taken. `ping_broker` raises BrokerUnavailable.
     """
 
     settings: Settings
@@ -46,6 +46,7 @@ class WebServices:
     clock: Callable[[], datetime] = utc_now
     fetch: Callable[[str], bytes] = fetch_public
     signup_limits: Limits = field(default_factory=Limits)
+    ping_broker: Callable[[], None] = lambda: None
 
 
 def services_of(request: Request) -> WebServices:

@@ -23,7 +23,12 @@ def watch(session: Session, thresholds: FuseSettings, *, now: datetime) -> None:
         if bad:
             reason = _words(campaign.id, bad)
             if queries.blow(session, campaign.id, reason=reason, shares=shares(tallies), now=now):
-                log.error("campaign %s is paused: %s", campaign.id, reason)
+                log.error(
+                    "campaign %s is paused: %s",
+                    campaign.id,
+                    reason,
+                    extra={"campaign": campaign.id},
+                )
         elif campaign.canary_size is not None and campaign.wave == 0:
             _hold_canary(session, campaign, now=now)
 
@@ -36,7 +41,11 @@ def _hold_canary(session: Session, campaign: Watched, *, now: datetime) -> None:
         return
     over = campaign.canary_at + timedelta(seconds=campaign.canary_hold) <= now
     if over and queries.release(session, campaign.id, now=now):
-        log.warning("campaign %s: its canary did well, the rest goes out", campaign.id)
+        log.warning(
+            "campaign %s: its canary did well, the rest goes out",
+            campaign.id,
+            extra={"campaign": campaign.id},
+        )
 
 
 def _words(campaign_id: int, bad: list[Trip]) -> str:

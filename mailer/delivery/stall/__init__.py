@@ -1,0 +1,1 @@
+"""Issues that are being sent and stand still."""
