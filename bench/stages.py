@@ -6,11 +6,14 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy.orm import Session
+
 from bench import content
 from bench.ground import Ground
 from mailer.campaign.model import CampaignState
 from mailer.delivery import gate, ledger, queries
 from mailer.delivery.compose import Composer
+from mailer.delivery.fuse import queries as fuse
 from mailer.delivery.model import Claim, Intent, Outcome, Phase, Verdict
 from mailer.delivery.retry import Decision
 from mailer.delivery.send import PAGE
@@ -18,7 +21,7 @@ from mailer.settings import SendingSettings
 
 _HOUR = timedelta(hours=1)
 #: Copies that pass the gate together, as the sender does it.
-BATCH = SendingSettings().max_open_intents // 2
+BATCH = SendingSettings().max_open_intents * 3 // 4
 
 
 def compose(composer: Composer, *, seconds: float) -> float:
@@ -54,6 +57,7 @@ def _chunk(ground: Ground, until: float) -> int:
     if claim is None:
         raise RuntimeError("the campaign is at its end: too few people for so many rounds")
     written = after = 0
+    flown: Sequence[Intent] = ()
     while time.monotonic() < until:
         with ground.database.read() as session:
             page = queries.waiting(session, claim, after=after, now=datetime.now(UTC), limit=PAGE)
@@ -62,22 +66,38 @@ def _chunk(ground: Ground, until: float) -> int:
         after = page[-1].recipient.delivery_id
         ids = [waiting.recipient.delivery_id for waiting in page]
         for start in range(0, len(ids), BATCH):
-            written += _batch(ground, claim, ids[start : start + BATCH])
+            flown = _batch(ground, claim, ids[start : start + BATCH], flown)
+            written += len(flown)
+    with ground.database.write() as session:
+        _record(session, claim, flown)
     now = datetime.now(UTC)
     with ground.database.write() as session:
         gate.release(session, claim, now=now, not_before=now)
     return written
 
 
-def _batch(ground: Ground, claim: Claim, ids: list[int]) -> int:
+def _batch(
+    ground: Ground, claim: Claim, ids: list[int], landed: Sequence[Intent]
+) -> Sequence[Intent]:
+    """Record what has landed and let the next fly, in one transaction."""
+    with ground.database.write() as session:
+        _record(session, claim, landed)
+        return gate.pass_gate(
+            session,
+            claim,
+            ids,
+            worker="bench",
+            relay="default",
+            now=datetime.now(UTC),
+            late_after=_HOUR,
+        ).intents
+
+
+def _record(session: Session, claim: Claim, landed: Sequence[Intent]) -> None:
     now = datetime.now(UTC)
-    with ground.database.write() as session:
-        passed = gate.pass_gate(
-            session, claim, ids, worker="bench", relay="default", now=now, late_after=_HOUR
-        )
-    with ground.database.write() as session:
-        ledger.record_outcomes(session, _sent(passed.intents, now), now=now)
-    return len(passed.intents)
+    decisions = _sent(landed, now)
+    ledger.record_outcomes(session, decisions, now=now)
+    fuse.add(session, "bench", [(claim, decision.outcome) for decision in decisions])
 
 
 def _sent(intents: Sequence[Intent], now: datetime) -> list[Decision]:

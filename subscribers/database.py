@@ -58,9 +58,15 @@ class Moment(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Give back aware UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return as_moment(value)
+
+
+def as_moment(value: datetime | str | None) -> datetime | None:
+    """A point in time as a driver gives it, made aware UTC."""
+    if value is None:
+        return None
+    told = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
 
 
 class Database:
@@ -118,9 +124,12 @@ class Database:
 
 def upsert(session: Session, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that knows ON CONFLICT, in the words of the session's database."""
-    if session.get_bind().dialect.name == "sqlite":
-        return sqlite.insert(table)
-    return postgresql.insert(table)
+    return upsert_for(session.get_bind().dialect, table)
+
+
+def upsert_for(dialect: Dialect, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that knows ON CONFLICT, in the words of a database."""
+    return sqlite.insert(table) if dialect.name == "sqlite" else postgresql.insert(table)
 
 
 def _engine(url: str, *, pool_size: int) -> Engine:

@@ -38,6 +38,8 @@ CONFINED = {
         "*.tables",
         "*.queries",
         "subscribers.audience",
+        "subscribers.given",
+        "subscribers.prepared",
         "subscribers.record",
         "subscribers.segment.compile",
         "subscribers.transfer.*",

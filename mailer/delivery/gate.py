@@ -37,6 +37,8 @@ from mailer.delivery.orphans import give_up_orphans, unless_unknown
 from mailer.delivery.tables import chunks, deliveries, intents, outcomes
 from subscribers import audience
 from subscribers.database import Moment
+from subscribers.given import among
+from subscribers.prepared import Prepared
 from subscribers.tables import newsletters
 
 _WAITING = lifecycle.before(Step.INTENT)
@@ -186,33 +188,22 @@ def pass_gate(
         **_asked(claim, now, late_after),
         "the_ids": [*delivery_ids],
         "the_now": now,
+        "the_worker": worker,
         "the_relay": relay,
     }
-    flying = session.execute(_FLY, asked).all()
-    if flying:
-        session.execute(
-            _INTENT,
-            [
-                {
-                    "delivery_id": row.id,
-                    "attempt": row.attempt,
-                    "chunk_id": claim.chunk_id,
-                    "token": claim.token,
-                    "worker": worker,
-                    "relay": relay,
-                    "at": now,
-                }
-                for row in flying
-            ],
-        )
-    passed = [Intent(delivery_id=row.id, attempt=row.attempt) for row in flying]
+    passed = [
+        Intent(delivery_id=delivery_id, attempt=attempt)
+        for delivery_id, attempt in _FLY.run(session, **asked).all()
+    ]
+    if passed:
+        _INTENT.run(session, **asked | {"the_ids": [i.delivery_id for i in passed]})
     if asked_before:
         passed += _ours_already(
             session, claim, delivery_ids, worker, {i.delivery_id for i in passed}
         )
     if len(passed) == len(delivery_ids):
         return Passed(intents=tuple(passed))
-    if not session.execute(_IS_OPEN, _asked(claim, now, late_after)).scalar_one():
+    if not _IS_OPEN.run(session, **_asked(claim, now, late_after)).scalar_one():
         return Passed(intents=tuple(passed), stop=True)
     _skip_unmailable(session, delivery_ids, now=now)
     return Passed(intents=tuple(passed))
@@ -279,26 +270,46 @@ def why_not() -> ColumnElement[str | None]:
 
 
 # Built once: to put these together takes SQLAlchemy longer than SQLite takes to run them.
-_FLY = (
-    update(deliveries)
-    .where(
-        deliveries.c.id.in_(bindparam("the_ids", expanding=True)),
-        deliveries.c.state.in_(_WAITING),
-        _open_gate(),
-        why_not().is_(None),
+_FLY = Prepared(
+    lambda _: (
+        update(deliveries)
+        .where(
+            among(deliveries.c.id, "the_ids"),
+            or_(*(deliveries.c.state == state for state in _WAITING)),
+            _open_gate(),
+            why_not().is_(None),
+        )
+        .values(
+            state=DeliveryState.SENDING,
+            attempt=deliveries.c.attempt + 1,
+            first_at=func.coalesce(deliveries.c.first_at, bindparam("the_now", type_=Moment)),
+            relay=bindparam("the_relay"),
+            due_at=None,
+            changed_at=bindparam("the_now", type_=Moment),
+        )
+        .returning(deliveries.c.id, deliveries.c.attempt)
     )
-    .values(
-        state=DeliveryState.SENDING,
-        attempt=deliveries.c.attempt + 1,
-        first_at=func.coalesce(deliveries.c.first_at, bindparam("the_now", type_=Moment)),
-        relay=bindparam("the_relay"),
-        due_at=None,
-        changed_at=bindparam("the_now", type_=Moment),
-    )
-    .returning(deliveries.c.id, deliveries.c.attempt)
 )
-_INTENT = insert(intents)
-_IS_OPEN = select(_open_gate())
+_INTENT = Prepared(
+    lambda _: insert(intents).from_select(
+        ["delivery_id", "attempt", "chunk_id", "token", "worker", "relay", "at"],
+        select(
+            deliveries.c.id,
+            deliveries.c.attempt,
+            *(
+                bindparam(name, type_=column.type)
+                for name, column in (
+                    ("the_chunk", intents.c.chunk_id),
+                    ("the_token", intents.c.token),
+                    ("the_worker", intents.c.worker),
+                    ("the_relay", intents.c.relay),
+                    ("the_now", intents.c.at),
+                )
+            ),
+        ).where(among(deliveries.c.id, "the_ids")),
+    )
+)
+_IS_OPEN = Prepared(lambda _: select(_open_gate()))
 
 
 def _ours_already(

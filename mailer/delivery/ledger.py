@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
+    Dialect,
+    Insert,
     bindparam,
     exists,
     func,
     null,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.orm import Session
@@ -28,9 +31,11 @@ from mailer.delivery.lifecycle import STEP_OF, Step
 from mailer.delivery.model import DeliveryState, Verdict
 from mailer.delivery.retry import Decision
 from mailer.delivery.tables import chunks, deliveries, outcomes
-from subscribers.database import upsert
+from subscribers.database import upsert, upsert_for
+from subscribers.given import among, given_rows
 from subscribers.model import UnknownPolicy
 from subscribers.outbox.model import NewsType
+from subscribers.prepared import Prepared
 from subscribers.tables import newsletters
 
 #: For so long after it was last driven a campaign's unknown copies are put back.
@@ -78,25 +83,35 @@ def record_outcomes(session: Session, decisions: Sequence[Decision], *, now: dat
 
 
 def _append(session: Session, decisions: Sequence[Decision], *, now: datetime) -> None:
-    session.execute(
-        upsert(session, outcomes).on_conflict_do_nothing(),
-        [
-            {
-                "delivery_id": d.outcome.delivery_id,
-                "attempt": d.outcome.attempt,
-                "verdict": d.outcome.verdict,
-                "phase": d.outcome.phase,
-                "code": d.outcome.code,
-                "enhanced": d.outcome.enhanced,
-                "reason": d.outcome.reason,
-                "reply": d.outcome.reply,
-                "provider_id": d.outcome.provider_id,
-                "at": d.outcome.at,
-                "recorded_at": now,
-            }
-            for d in decisions
-        ],
-    )
+    """Most of a batch went the same way: what it has in common is told once."""
+    alike: defaultdict[tuple[object, ...], list[dict[str, object]]] = defaultdict(list)
+    for d in decisions:
+        o = d.outcome
+        alike[o.attempt, o.verdict, o.phase, o.code, o.enhanced, o.reason, o.reply].append(
+            {"delivery_id": o.delivery_id, "provider_id": o.provider_id, "at": o.at}
+        )
+    for common, rows in alike.items():
+        told = {f"told_{name}": value for name, value in zip(_COMMON, common, strict=True)}
+        _APPEND.run(session, told=rows, told_recorded_at=now, **told)
+
+
+_COMMON = ("attempt", "verdict", "phase", "code", "enhanced", "reason", "reply")
+
+
+def _appended(dialect: Dialect) -> Insert:
+    """The rows of the parameter `told`, but for those that stand there already."""
+    own = given_rows(dialect, "told", [outcomes.c[n] for n in ("delivery_id", "provider_id", "at")])
+    common = [
+        bindparam(f"told_{name}", type_=outcomes.c[name].type).label(name)
+        for name in (*_COMMON, "recorded_at")
+    ]
+    # SQLite takes an ON CONFLICT behind a SELECT without WHERE for a join's condition.
+    told = select(*own.c, *common).where(true())
+    names = [column.name for column in told.selected_columns]
+    return upsert_for(dialect, outcomes).from_select(names, told).on_conflict_do_nothing()
+
+
+_APPEND = Prepared(_appended)
 
 
 def _move(
@@ -120,7 +135,7 @@ def _move(
     for d in decisions:
         by_attempt.setdefault(d.outcome.attempt, []).append(d.outcome.delivery_id)
     for attempt, ids in by_attempt.items():
-        session.execute(_SENT, {"told_ids": ids, "told_attempt": attempt, "told_now": now})
+        _SENT.run(session, told_ids=ids, told_attempt=attempt, told_now=now)
 
 
 def _after(verdict: Verdict) -> DeliveryState:
@@ -130,16 +145,23 @@ def _after(verdict: Verdict) -> DeliveryState:
 
 # Built once: SQLAlchemy compiles a statement that carries its rows (VALUES) anew each time, which
 # takes longer than all else that is done for a batch.
-_SENT = (
-    update(deliveries)
-    .where(
-        deliveries.c.id.in_(bindparam("told_ids", expanding=True)),
-        # Heard of late: a newer try that has not begun must not leave any more.
-        deliveries.c.attempt >= bindparam("told_attempt"),
-        deliveries.c.state.in_(lifecycle.before(STEP_OF[Verdict.SENT])),
-    )
-    .values(
-        state=_after(Verdict.SENT), reason=null(), due_at=null(), changed_at=bindparam("told_now")
+_SENT = Prepared(
+    lambda _: (
+        update(deliveries)
+        .where(
+            among(deliveries.c.id, "told_ids"),
+            # Heard of late: a newer try that has not begun must not leave any more.
+            deliveries.c.attempt >= bindparam("told_attempt"),
+            or_(
+                *(deliveries.c.state == state for state in lifecycle.before(STEP_OF[Verdict.SENT]))
+            ),
+        )
+        .values(
+            state=_after(Verdict.SENT),
+            reason=null(),
+            due_at=null(),
+            changed_at=bindparam("told_now"),
+        )
     )
 )
 _MOVED = {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import Integer, Text, and_, bindparam, cast, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from mailer.campaign.model import CampaignState
@@ -17,6 +18,8 @@ from mailer.delivery.archive import queries as archived
 from mailer.delivery.lifecycle import Step
 from mailer.delivery.model import Claim, DeliveryState, Recipient
 from mailer.delivery.tables import chunks, deliveries, intents, outcomes
+from subscribers.database import as_moment
+from subscribers.prepared import Prepared
 from subscribers.tables import subscribers
 
 #: Stands among the outcomes, as a verdict of ours, where a person put a copy back.
@@ -45,47 +48,60 @@ def waiting(
     session: Session, claim: Claim, *, after: int, now: datetime, limit: int
 ) -> list[Waiting]:
     """The next copies of a claimed chunk that are due, by id, with their people."""
-    rows = session.execute(
+    rows = _WAITING.run(
+        session, the_chunk=claim.chunk_id, the_last=after, the_now=now, the_limit=limit
+    )
+    return [_waiting(*row) for row in rows.all()]
+
+
+def _waiting(
+    delivery_id: int,
+    attempt: int,
+    first_at: datetime | str | None,
+    to_address: str | None,
+    subscriber_id: int | None,
+    address: str | None,
+    name: str | None,
+    language: str | None,
+    attributes: str | None,
+) -> Waiting:
+    recipient = Recipient(
+        delivery_id=delivery_id,
+        subscriber_id=subscriber_id,
+        # Erased meanwhile: no address is left, and the gate will say so.
+        address=to_address or address or "",
+        name=name or "",
+        language=language,
+        attributes=_decode(attributes) if attributes else {},
+    )
+    return Waiting(recipient=recipient, attempt=attempt, first_at=as_moment(first_at))
+
+
+_decode = json.JSONDecoder().decode
+_WAITING = Prepared(
+    lambda _: (
         select(
             deliveries.c.id,
             deliveries.c.attempt,
             deliveries.c.first_at,
-            deliveries.c.kind,
             deliveries.c.to_address,
             deliveries.c.subscriber_id,
             subscribers.c.address,
             subscribers.c.name,
             subscribers.c.language,
-            subscribers.c.attributes,
-            subscribers.c.tags,
+            cast(subscribers.c.attributes, Text),
         )
         .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
         .where(
-            deliveries.c.chunk_id == claim.chunk_id,
-            deliveries.c.id > after,
-            deliveries.c.state.in_(lifecycle.before(Step.INTENT)),
-            or_(deliveries.c.due_at.is_(None), deliveries.c.due_at <= now),
+            deliveries.c.chunk_id == bindparam("the_chunk"),
+            deliveries.c.id > bindparam("the_last"),
+            or_(*(deliveries.c.state == state for state in lifecycle.before(Step.INTENT))),
+            or_(deliveries.c.due_at.is_(None), deliveries.c.due_at <= bindparam("the_now")),
         )
         .order_by(deliveries.c.id)
-        .limit(limit)
+        .limit(bindparam("the_limit", type_=Integer))
     )
-    return [
-        Waiting(
-            recipient=Recipient(
-                delivery_id=row.id,
-                subscriber_id=row.subscriber_id,
-                # Erased meanwhile: no address is left, and the gate will say so.
-                address=row.to_address or row.address or "",
-                name=row.name or "",
-                language=row.language,
-                attributes=row.attributes or {},
-                tags=tuple(row.tags or ()),
-            ),
-            attempt=row.attempt,
-            first_at=row.first_at,
-        )
-        for row in rows
-    ]
+)
 
 
 def to_wake(session: Session, *, now: datetime, woken_before: datetime, limit: int) -> list[int]:

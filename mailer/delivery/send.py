@@ -41,8 +41,8 @@ log = logging.getLogger(__name__)
 #: Chunks worked on at once, and how many of them may be of one lane.
 CHUNKS_AT_ONCE = 4
 OF_ONE_LANE = CHUNKS_AT_ONCE // 2
-#: People read from the database at once.
-PAGE = 64
+#: People read from the database at once: some batches.
+PAGE = 96
 
 #: What a passing trouble with the database raises.
 PASSING = (DatabaseUnavailable, DatabaseFull, DatabaseBusy)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, exists, func, select, update
+from sqlalchemy import Dialect, Insert, case, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from mailer.campaign import queries as campaign_queries
@@ -17,11 +17,14 @@ from mailer.delivery.fuse.judge import Shares, Tally
 from mailer.delivery.model import Claim, DeliveryState, Outcome, Verdict
 from mailer.delivery.retry import Treatment, treatment
 from mailer.delivery.tables import chunks, deliveries, tallies
-from subscribers.database import upsert
+from subscribers.database import upsert_for
 from subscribers.event import EventType, Hardness
 from subscribers.outbox.model import NewsType
+from subscribers.prepared import Prepared
 from subscribers.reason import ABOUT_ADDRESS
 from subscribers.tables import events
+
+_COUNTED = ("tried", "hard", "refused")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,19 +57,25 @@ def add(session: Session, worker: str, told: Iterable[tuple[Claim, Outcome]]) ->
     places = sorted({(campaign_id, lane) for campaign_id, lane, _ in sums})
     if not places:
         return
-    statement = upsert(session, tallies)
-    counted = ("tried", "hard", "refused")
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[tallies.c.campaign_id, tallies.c.lane, tallies.c.worker],
-            set_={name: tallies.c[name] + statement.excluded[name] for name in counted},
-        ),
+    _ADD.run_each(
+        session,
         [
             {"campaign_id": campaign_id, "lane": lane, "worker": worker}
-            | {name: sums[campaign_id, lane, name] for name in counted}
+            | {name: sums[campaign_id, lane, name] for name in _COUNTED}
             for campaign_id, lane in places
         ],
     )
+
+
+def _added(dialect: Dialect) -> Insert:
+    statement = upsert_for(dialect, tallies)
+    return statement.on_conflict_do_update(
+        index_elements=[tallies.c.campaign_id, tallies.c.lane, tallies.c.worker],
+        set_={name: tallies.c[name] + statement.excluded[name] for name in _COUNTED},
+    )
+
+
+_ADD = Prepared(_added)
 
 
 def watched(session: Session) -> list[Watched]:
