@@ -135,8 +135,8 @@ class SendingSettings(Section):
     stalled_after: float = Field(default=600.0, gt=0)
     #: Copies per process that may be under way at once: what a crash can leave `unknown`.
     max_open_intents: int = Field(default=32, ge=1, le=1024)
-    #: Outcomes are gathered for so long before they are written together.
-    flush_seconds: float = Field(default=0.02, gt=0)
+    #: Outcomes are gathered for so long, unless the next copies to fly take them along.
+    flush_seconds: float = Field(default=0.05, gt=0)
     #: The first wait before a copy is tried again; it doubles each time.
     retry_first: float = Field(default=60.0, gt=0)
     #: The first wait where haste helps nobody: a full mailbox, a provider that has enough.

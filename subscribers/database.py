@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,7 +16,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, DateTime, Integer, MetaData, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DBAPIError,
+    DisconnectionError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
@@ -26,6 +33,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect, Engine, Table
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
+
+#: A connection to a server that was not used for so long is tried before it is.
+RESTED_SECONDS = 1.0
 
 metadata = MetaData(
     naming_convention={
@@ -134,7 +144,10 @@ def upsert_for(dialect: Dialect, table: Table) -> postgresql.Insert | sqlite.Ins
 
 def _engine(url: str, *, pool_size: int) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=pool_size, pool_pre_ping=True, max_overflow=5)
+        engine = create_engine(url, pool_size=pool_size, max_overflow=5)
+        event.listen(engine, "checkin", _note_rest)
+        event.listen(engine, "checkout", lambda c, entry, _: _try_rested(engine.dialect, c, entry))
+        return engine
     engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -153,6 +166,26 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
 def _begin_sqlite(connection: Connection) -> None:
     write = connection.get_execution_options().get("pressrun_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _note_rest(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+    entry.info["resting since"] = time.monotonic()
+
+
+def _try_rested(dialect: Dialect, connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    """See that a connection is alive, unless it was in use a moment ago.
+
+    (`pool_pre_ping` would ask before each transaction, for as much as a statement costs.)
+    """
+    # A new one has never rested.
+    rested = time.monotonic() - entry.info.get("resting since", float("inf"))
+    if rested < RESTED_SECONDS:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as exc:
+        # The pool makes another.
+        raise DisconnectionError from exc
 
 
 @contextmanager

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from mailer.delivery.pace import LATENESS, Grant
 from mailer.delivery.pacer import Pacer
 from mailer.delivery.queries import Waiting
 from mailer.delivery.recorder import Recorder, Taken
-from mailer.delivery.retry import Treatment, is_put_off, treatment
+from mailer.delivery.retry import RetryPolicy, Treatment, is_put_off, treatment
 from mailer.delivery.smtp import Handed
 from mailer.delivery.threads import LedgerThreads
 from mailer.settings import SendingSettings
@@ -49,8 +50,14 @@ class Slice:
     composer: Composer
     until: float
     not_before: datetime
+    policy: RetryPolicy
     flying: int = 0
     stop: bool = False
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The relay and the lane that it goes by."""
+        return self.relay, self.claim.lane
 
     @property
     def over(self) -> bool:
@@ -83,12 +90,20 @@ class Launcher:
 
     async def send(self, piece: Slice, people: Sequence[Waiting]) -> None:
         """Send a page of people, or as many as the slice's time and the lane's speed allow."""
-        size = max(1, self.sending.max_open_intents // 2)
-        for start in range(0, len(people), size):
-            if piece.over:
-                return
-            batch = await self._compose(piece, people[start : start + size])
-            await self._send_batch(piece, batch)
+        size = self._most_alone
+        coming = asyncio.create_task(self._compose(piece, people[:size]))
+        try:
+            for start in range(size, len(people) + size, size):
+                batch = await coming
+                if piece.over:
+                    return
+                if start < len(people):
+                    # Signing leaves the interpreter: the next are made while these fly.
+                    following = self._compose(piece, people[start : start + size])
+                    coming = asyncio.create_task(following)
+                await self._send_batch(piece, batch)
+        finally:
+            await _forget(coming)
 
     async def _compose(self, piece: Slice, people: Sequence[Waiting]) -> Batch:
         loop = asyncio.get_running_loop()
@@ -128,31 +143,19 @@ class Launcher:
         connections: int | None,
     ) -> None:
         """Pass the gate, then hand over each message at its slot."""
-        place = (piece.relay, piece.claim.lane)
         await _sleep_until(grant.start)
-        most = self._most(place, connections)
-        # Two batches a lane: while one lands and is recorded, the other flies.
-        size = max(1, most // 2)
-        for start in range(0, len(delivery_ids), size):
-            ours = delivery_ids[start : start + size]
-            await self._until_landed(place, self._most(place, connections) - len(ours))
+        number = 0
+        while number < len(delivery_ids):
+            room = await self._room(piece, connections, wanted=len(delivery_ids) - number)
             if piece.over:
                 return
-            # Reserved before the gate: another slice of this lane asks in the meantime.
-            self._flying[place] += len(ours)
-            flown = 0
+            if not room:
+                continue  # another slice was quicker
+            passed = await self._pass_gate(piece, delivery_ids[number : number + room])
+            flights = deque(self._flights(piece, batch, passed.intents))
             try:
-                async with self.recorder.room(len(ours)) as room:
-                    passed = await self._ask_gate(piece, ours)
-                    flown = len(passed.intents)
-                    room.use(flown)
-            finally:
-                self._flying[place] -= len(ours) - flown
-            piece.flying += flown
-            flights = deque(self._flight(piece, batch, intent) for intent in passed.intents)
-            try:
-                for number in range(start, start + len(flights)):
-                    await self._keep_to(grant, number, place)
+                for place in range(number, number + len(flights)):
+                    await self._keep_to(grant, place, piece.place)
                     piece.fleet.launch(flights.popleft())
             finally:
                 # Whatever came between: what has passed the gate must land.
@@ -161,17 +164,49 @@ class Launcher:
             if passed.stop:
                 piece.stop = True
                 return
+            number += room
+
+    async def _room(self, piece: Slice, connections: int | None, *, wanted: int) -> int:
+        """Wait until all may fly, or after a moment some; the fewer gates, the less they cost."""
+
+        def room() -> int:
+            in_lane = self._most(piece.place, connections) - self._flying[piece.place]
+            return min(wanted, in_lane, self.recorder.room)
+
+        def room_for_all() -> bool:
+            return room() >= min(wanted, self._most(piece.place, connections))
+
+        await self.recorder.until(lambda: piece.over or room() > 0)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.sending.flush_seconds):
+                await self.recorder.until(lambda: piece.over or room_for_all())
+        return max(0, room())
+
+    async def _pass_gate(self, piece: Slice, delivery_ids: list[int]) -> gate.Passed:
+        """Have the intents of these copies in the ledger before any of their bytes leaves."""
+        # Reserved before the gate: another slice of this lane asks in the meantime.
+        self.recorder.reserve(len(delivery_ids))
+        self._flying[piece.place] += len(delivery_ids)
+        flown = 0
+        try:
+            passed = await self._ask_gate(piece, delivery_ids)
+            flown = len(passed.intents)
+        finally:
+            self._flying[piece.place] -= len(delivery_ids) - flown
+            self.recorder.give_back(len(delivery_ids) - flown)
+        piece.flying += flown
+        return passed
+
+    @property
+    def _most_alone(self) -> int:
+        return max(1, self.sending.max_open_intents * 3 // 4)
 
     def _most(self, place: tuple[str, str], connections: int | None) -> int:
         """How many copies of a lane may be under way, whatever its servers do: half of what may
         be open at all, or, while no other lane is at work, three quarters."""
         alone = not any(flying for other, flying in self._flying.items() if other != place)
-        most = self.sending.max_open_intents * (3 if alone else 2) // 4
-        return max(1, min(most, connections if connections is not None else most))
-
-    async def _until_landed(self, place: tuple[str, str], most: int) -> None:
-        """Wait until no more than so many copies of a lane are under way."""
-        await self.recorder.until(lambda: self._flying[place] <= max(0, most))
+        most = self._most_alone if alone else max(1, self.sending.max_open_intents // 2)
+        return most if connections is None else min(most, connections)
 
     async def _keep_to(self, grant: Grant, number: int, place: tuple[str, str]) -> None:
         """Wait for a slot; one missed by too much is spent, and another is asked for."""
@@ -185,27 +220,25 @@ class Launcher:
                 await _sleep_until(slot)
         await _sleep_until(slot)
 
-    def _flight(self, piece: Slice, batch: Batch, intent: Intent) -> Flight:
-        place = (piece.relay, piece.claim.lane)
-        first_at = batch.first_at[intent.delivery_id]
-
+    def _flights(self, piece: Slice, batch: Batch, intents: Sequence[Intent]) -> Iterator[Flight]:
         def durable() -> None:
             piece.flying -= 1
-            self._flying[place] -= 1
 
         def landed(flight: Flight, handed: Handed) -> None:
             outcome = _outcome(flight, handed)
-            self._heed(place, outcome)
+            self._flying[piece.place] -= 1
+            self._heed(piece.place, outcome)
             self.recorder.add(
                 outcome,
                 claim=piece.claim,
-                first_at=first_at or outcome.at,
-                give_up_after=piece.composer.newsletter.give_up_after,
+                first_at=batch.first_at[outcome.delivery_id] or outcome.at,
+                policy=piece.policy,
                 durable=durable,
             )
 
-        message = batch.messages[intent.delivery_id]
-        return Flight(intent=intent, message=message, landed=landed)
+        for intent in intents:
+            message = batch.messages[intent.delivery_id]
+            yield Flight(intent=intent, message=message, landed=landed)
 
     def _heed(self, place: tuple[str, str], outcome: Outcome) -> None:
         """Measure the lane, and slow it down where its provider has enough of us."""
@@ -251,6 +284,9 @@ class Launcher:
     async def _ask_once(
         self, piece: Slice, delivery_ids: list[int], asked_before: bool
     ) -> gate.Passed:
+        # Leave may rest on outcomes which that transaction was to write, and which another has
+        # taken since: until it has them there is no room.
+        await self.recorder.until(lambda: self.recorder.room >= 0)
         # Outcomes that wait go into the same transaction: a commit costs as much as a batch.
         taken = self.recorder.take()
         try:
@@ -258,7 +294,7 @@ class Launcher:
         except BaseException:
             self.recorder.put_back(taken)
             raise
-        await self.recorder.done(taken)
+        self.recorder.done(taken)
         return passed
 
     # -- in the ledger's threads -----------------------------------------------------------
@@ -320,6 +356,13 @@ def _outcome(flight: Flight, handed: Handed) -> Outcome:
         reply="" if handed.verdict is Verdict.SENT else handed.text[:500],
         provider_id=handed.provider_id,
     )
+
+
+async def _forget(task: asyncio.Task[Batch]) -> None:
+    """Wait for messages that nobody wants any more; what ails them is found again."""
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
 
 
 async def _sleep_until(moment: datetime) -> None:

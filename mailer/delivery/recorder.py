@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 
 from sqlalchemy.orm import Session
@@ -47,18 +46,6 @@ class Taken:
     blocked: Mapping[int, Outcome]
 
 
-@dataclass
-class Room:
-    """Leave for so many open intents; what is not used is given back."""
-
-    taken: int
-    used: int = 0
-
-    def use(self, intents: int) -> None:
-        """So many intents stand in the ledger now."""
-        self.used = intents
-
-
 class Recorder:
     """Writes outcomes by count and by time; never loses one while the process lives."""
 
@@ -69,25 +56,31 @@ class Recorder:
         self._run_in_thread = run
         self._sending = sending
         self._worker = worker
+        # Intents that have no durable outcome, and leave that was given for more.
         self._open = 0
-        self._changed = asyncio.Condition()
         self._pending: list[Pending] = []
+        self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._suspicion = Suspicion()
         self._blocked: dict[int, Outcome] = {}
         self._arrived = asyncio.Event()
 
-    @asynccontextmanager
-    async def room(self, intents: int) -> AsyncIterator[Room]:
-        """Wait until so many more intents may be open: `max_open_intents` bounds what is lost."""
-        most = self._sending.max_open_intents
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._open + intents <= most)
-            self._open += intents
-        room = Room(taken=intents)
-        try:
-            yield room
-        finally:
-            await self._free(room.taken - room.used)
+    @property
+    def room(self) -> int:
+        """How many intents may be appended by a transaction that writes all that has come in.
+
+        When it is committed, no more than `max_open_intents` are without a durable outcome:
+        that bounds what is lost.
+        """
+        return self._sending.max_open_intents - self._open + len(self._pending)
+
+    def reserve(self, intents: int) -> None:
+        """Take leave for so many intents, of the room that there is."""
+        self._open += intents
+
+    def give_back(self, intents: int) -> None:
+        """Leave that was not used."""
+        self._open -= intents
+        self._changed()
 
     def add(
         self,
@@ -95,27 +88,24 @@ class Recorder:
         *,
         claim: Claim,
         first_at: datetime,
-        give_up_after: timedelta,
+        policy: RetryPolicy,
         durable: Callable[[], None],
     ) -> None:
         """Take an outcome in; `durable` is called once it stands in the database."""
-        policy = RetryPolicy(
-            first=timedelta(seconds=self._sending.retry_first),
-            most=timedelta(seconds=self._sending.retry_most),
-            give_up_after=give_up_after,
-            slow=timedelta(seconds=self._sending.retry_slow),
-        )
         if self._suspicion.weigh(claim.campaign_id, outcome):
             self._blocked[claim.campaign_id] = outcome
         decision = decide(outcome, first_at=first_at, policy=policy)
         self._pending.append(Pending(claim=claim, decision=decision, durable=durable))
         self._arrived.set()
+        self._changed()
 
     async def run(self) -> None:
-        """Write what comes in, until cancelled."""
+        """Write what comes in and what no gate takes along, until cancelled."""
         while True:
             await self._arrived.wait()
-            if len(self._pending) < self._sending.max_open_intents // 2:
+            await asyncio.sleep(self._sending.flush_seconds)
+            if self._waiters:
+                # Whoever waits for room to let more fly takes them along.
                 await asyncio.sleep(self._sending.flush_seconds)
             await self.flush()
 
@@ -148,11 +138,11 @@ class Recorder:
         for campaign_id, outcome in taken.blocked.items():
             refusals.pause(session, campaign_id, outcome, now=now)
 
-    async def done(self, taken: Taken) -> None:
+    def done(self, taken: Taken) -> None:
         """What was taken is durable: say so, and free its room."""
         for pending in taken.pending:
             pending.durable()
-        await self._free(len(taken.pending))
+        self.give_back(len(taken.pending))
 
     async def flush(self) -> None:
         """Write all that has come in, trying until the database takes it."""
@@ -164,23 +154,23 @@ class Recorder:
         except BaseException:
             self.put_back(taken)
             raise
-        await self.done(taken)
-
-    async def flushed(self) -> None:
-        """Wait until nothing flies and everything stands in the ledger."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._open == 0)
+        self.done(taken)
 
     async def until(self, landed: Callable[[], bool]) -> None:
-        """Wait until this holds; it is asked again whenever outcomes have become durable."""
-        async with self._changed:
-            await self._changed.wait_for(landed)
+        """Wait until this holds; it is asked again whenever a copy has landed, or its outcome
+        has become durable."""
+        while not landed():
+            waiter = (landed, asyncio.get_running_loop().create_future())
+            self._waiters.append(waiter)
+            try:
+                await waiter[1]
+            finally:
+                self._waiters.remove(waiter)
 
-    async def _free(self, intents: int) -> None:
-        if intents:
-            async with self._changed:
-                self._open -= intents
-                self._changed.notify_all()
+    def _changed(self) -> None:
+        for holds, future in self._waiters:
+            if not future.done() and holds():
+                future.set_result(None)
 
     async def _write(self, taken: Taken) -> None:
         def write() -> None:

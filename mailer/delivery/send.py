@@ -28,6 +28,7 @@ from mailer.delivery.pacer import Pacer
 from mailer.delivery.queries import Waiting
 from mailer.delivery.recorder import Recorder
 from mailer.delivery.relays import Relays
+from mailer.delivery.retry import RetryPolicy
 from mailer.delivery.threads import LedgerThreads
 from mailer.errors import RelayLoginRefused, RelayTrouble, RelayWithoutTls
 from mailer.logs import about
@@ -218,6 +219,7 @@ class Sender:
             composer=composer,
             until=time.monotonic() + self._sending.slice_seconds,
             not_before=now,
+            policy=self._policy(composer.newsletter.give_up_after),
         )
         holding = asyncio.create_task(self._hold(piece))
         try:
@@ -296,6 +298,14 @@ class Sender:
     @property
     def _late_after(self) -> timedelta:
         return timedelta(seconds=self._sending.late_after)
+
+    def _policy(self, give_up_after: timedelta) -> RetryPolicy:
+        return RetryPolicy(
+            first=timedelta(seconds=self._sending.retry_first),
+            most=timedelta(seconds=self._sending.retry_most),
+            give_up_after=give_up_after,
+            slow=timedelta(seconds=self._sending.retry_slow),
+        )
 
     def _page(self, claim: Claim, after: int) -> list[Waiting]:
         with self._database.read() as session:

@@ -88,6 +88,9 @@ deliveries = Table(
         sqlite_where=text("later IN ('bounced', 'complained')"),
         postgresql_where=text("later IN ('bounced', 'complained')"),
     ),
+    # Each row is written again when its copy flies and when it has landed: with room beside it
+    # PostgreSQL need not touch its indexes for that.
+    postgresql_with={"fillfactor": 60},
 )
 
 #: Leave to fly: one row before any byte that could complete a message.
