@@ -94,6 +94,7 @@ class Recipient:
     name: str
     language: str | None = None
     attributes: Mapping[str, object] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
     nonce: str = ""
 
 

@@ -72,6 +72,7 @@ class Readership:
                 name=person.name,
                 language=person.language,
                 attributes=person.attributes,
+                tags=person.tags,
             )
         sample = self.known(id_).id
         return Recipient(
