@@ -264,9 +264,15 @@ def announce(
     tell(session, news, now=now)
 
 
-def pause(session: Session, campaign_id: int, *, reason: str, now: datetime) -> bool:
-    """Hold a campaign; workers stop at the next gate. False where there is nothing to hold."""
-    held = move(session, campaign_id, Step.PAUSE, pause_reason=reason)
+def pause(
+    session: Session, campaign_id: int, *, reason: str, now: datetime, by_hand: bool = False
+) -> bool:
+    """Hold a campaign; workers stop at the next gate. False where there is nothing to hold.
+
+    Its owner is told, unless a person did it.
+    """
+    alarm_at = None if by_hand else now
+    held = move(session, campaign_id, Step.PAUSE, pause_reason=reason, alarm_at=alarm_at)
     if held:
         announce(session, NewsType.PAUSED, [campaign_id], now=now, reason=reason)
     return held
@@ -282,7 +288,14 @@ def resume(session: Session, campaign_id: int, *, now: datetime) -> CampaignStat
     # A campaign resumed after its time starts now: a person has decided so.
     due_at = max(campaign.due_at, now) if state is CampaignState.SCHEDULED else campaign.due_at
     if not move(
-        session, campaign_id, Step.RESUME, to=state, pause_reason=None, alive_at=now, due_at=due_at
+        session,
+        campaign_id,
+        Step.RESUME,
+        to=state,
+        pause_reason=None,
+        alarm_at=None,
+        alive_at=now,
+        due_at=due_at,
     ):
         raise CampaignRefused(f"campaign {campaign_id} changed in this moment; look again")
     announce(session, NewsType.RESUMED, [campaign_id], now=now)
@@ -317,6 +330,28 @@ def start_due(session: Session, *, now: datetime, late_after: timedelta) -> list
     return started
 
 
+def alarming(session: Session) -> list[Campaign]:
+    """The issues that a rule holds and whose owners were not told, the oldest first."""
+    query = (
+        select(*_COLUMNS)
+        .where(campaigns.c.alarm_at.is_not(None), campaigns.c.state == CampaignState.PAUSED)
+        .where(campaigns.c.kind == CampaignKind.ISSUE)
+        .order_by(campaigns.c.alarm_at, campaigns.c.id)
+    )
+    return [_campaign(row) for row in session.execute(query).mappings()]
+
+
+def take_alarm(session: Session, campaign_id: int) -> bool:
+    """Whether it is for the caller to tell the owner: nobody else has, and nobody resumed it."""
+    taken = session.execute(
+        update(campaigns)
+        .where(campaigns.c.id == campaign_id, campaigns.c.alarm_at.is_not(None))
+        .values(alarm_at=None)
+        .returning(campaigns.c.id)
+    ).first()
+    return taken is not None
+
+
 def pause_late(session: Session, *, now: datetime, late_after: timedelta) -> list[int]:
     """Pause what should have started, or gone on, long ago: an old backup, a sleeping laptop."""
     unstarted = and_(
@@ -339,7 +374,7 @@ def pause_late(session: Session, *, now: datetime, late_after: timedelta) -> lis
             *session.execute(
                 update(campaigns)
                 .where(condition)
-                .values(state=CampaignState.PAUSED, pause_reason=reason)
+                .values(state=CampaignState.PAUSED, pause_reason=reason, alarm_at=now)
                 .returning(campaigns.c.id)
             ).scalars()
         ]

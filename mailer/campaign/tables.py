@@ -46,6 +46,8 @@ campaigns = Table(
     # When a worker last took a chunk of it: campaigns take turns.
     Column("served_at", Moment),
     Column("pause_reason", Text),
+    # Since when a rule holds it and its owner was not told; null otherwise.
+    Column("alarm_at", Moment),
     Column("audience", Integer, nullable=False, default=0),
     # Which earlier campaigns' recipients are left out (`--again`): their ids.
     Column("leave_out", JSON, nullable=False, default=list),

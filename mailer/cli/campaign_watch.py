@@ -145,7 +145,9 @@ def pause(
         )
         now = datetime.now(UTC)
         held = [
-            c for c in which if campaign_queries.pause(session, c.id, reason="by hand", now=now)
+            c
+            for c in which
+            if campaign_queries.pause(session, c.id, reason="by hand", now=now, by_hand=True)
         ]
     if campaign_id is not None and not held:
         raise CampaignRefused(f"campaign {campaign_id} is {which[0].state}: nothing to hold")

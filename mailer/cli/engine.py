@@ -18,6 +18,7 @@ from mailer.delivery.domains.mx import SystemResolver
 from mailer.delivery.send import Sender
 from mailer.feedback.apply import apply_waiting
 from mailer.feedback.outgoing.teller import Teller
+from mailer.notice.owner import tell_of_pauses
 from mailer.notice.stalled import StallWatch
 from mailer.queue.actors import Waker
 from mailer.queue.broker import make_broker
@@ -96,11 +97,16 @@ class Engine:
             keyring=runtime.keyring,
             after=timedelta(seconds=runtime.settings.sending.stalled_after),
         )
+
+        def tell_owners(now: datetime) -> int:
+            return tell_of_pauses(runtime.database, runtime.keyring, now=now)
+
         return Clock(
             database=runtime.database,
             sending=runtime.settings.sending,
             wake=self._waker.wake,
             apply_feedback=apply_feedback,
+            tell_owners=tell_owners,
             fuse=runtime.settings.fuse,
             look_after=stalls.look,
         )

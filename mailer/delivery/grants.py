@@ -6,16 +6,16 @@ whether it is used or not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, fields, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from mailer.delivery import pace
 from mailer.delivery.pace import Grant, Limits, Meter
-from mailer.delivery.tables import chunks, connection_grants, pacing
+from mailer.delivery.tables import chunks, connection_grants, deliveries, pacing
 from subscribers.database import upsert
 
 #: The row of a whole relay.
@@ -107,6 +107,46 @@ def slow(session: Session, relay: str, lane: str, *, measured: float, now: datet
     meter = pace.slower(_meter(row), measured=measured * max(1, workers), now=now)
     _write(session, row, meter)
     return meter.rate or 0.0
+
+
+def report(session: Session, delivery_ids: Collection[int], *, now: datetime) -> None:
+    """Somebody behind a relay has enough of us: the workers there will slow down.
+
+    What left before the lane was slowed down the last time says nothing new.
+    """
+    places = session.execute(
+        select(deliveries.c.relay, deliveries.c.lane, func.max(deliveries.c.changed_at))
+        .where(deliveries.c.id.in_(delivery_ids), deliveries.c.relay.is_not(None))
+        .group_by(deliveries.c.relay, deliveries.c.lane)
+        .order_by(deliveries.c.relay, deliveries.c.lane)
+    ).all()
+    for relay, lane, left_at in places:
+        _ensure(session, relay, lane, now=now)
+        session.execute(
+            update(pacing)
+            .where(pacing.c.relay == relay, pacing.c.lane == lane)
+            .where(or_(pacing.c.slowed_at.is_(None), pacing.c.slowed_at < left_at))
+            .values(reported_at=now)
+        )
+
+
+def reported(session: Session, *, since: datetime) -> frozenset[tuple[str, str]]:
+    """The (relay, lane) pairs of which trouble was reported lately, and not heeded."""
+    rows = session.execute(
+        select(pacing.c.relay, pacing.c.lane).where(pacing.c.reported_at > since)
+    )
+    return frozenset((row.relay, row.lane) for row in rows)
+
+
+def take_report(session: Session, relay: str, lane: str) -> bool:
+    """Whether a report of trouble is for the caller to heed."""
+    taken = session.execute(
+        update(pacing)
+        .where(pacing.c.relay == relay, pacing.c.lane == lane, pacing.c.reported_at.is_not(None))
+        .values(reported_at=None)
+        .returning(pacing.c.lane)
+    ).first()
+    return taken is not None
 
 
 def set_limits(session: Session, relay: str, lane: str, limits: Limits, *, now: datetime) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol, TypeVar
 
 from mailer.delivery import grants
@@ -14,10 +16,14 @@ from mailer.delivery.grants import WHOLE
 from mailer.delivery.pace import Grant
 from subscribers.database import Database
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T", covariant=True)
 
 #: How long the list of limited lanes is believed, in seconds.
 BELIEVED = 2.0
+#: Trouble behind a relay that nobody heeded for so long is over: nothing was sent there.
+HEEDED = timedelta(minutes=1)
 #: A lane's own speed is measured over so many seconds.
 MEASURED = 10.0
 #: A lane that has seen next to nothing is taken to go at so many messages a second.
@@ -55,8 +61,9 @@ class Pacer:
         """Slots for up to `wanted` messages; a grant of none says when to ask again."""
         now = datetime.now(UTC)
         if time.monotonic() - self._asked_at > BELIEVED:
-            self._limited = await self._run(self._read_limited)
+            self._limited, reported = await self._run(self._read)
             self._asked_at = time.monotonic()
+            await self._heed(reported)
         if not {(relay, lane), (relay, WHOLE)} & self._limited:
             return Leave(grant=Grant(messages=wanted, start=now, interval=timedelta(0)))
 
@@ -91,6 +98,23 @@ class Pacer:
         recent = sum(1 for at in flown if at > since)
         return recent / MEASURED
 
-    def _read_limited(self) -> frozenset[tuple[str, str]]:
+    async def _heed(self, reported: Iterable[tuple[str, str]]) -> None:
+        """Slow down where somebody behind a relay said so, by the speed that this worker had."""
+        for relay, lane in reported:
+            measured = self._speed(relay, lane)
+            if measured:
+                await self._run(partial(self._slow_reported, relay, lane, measured))
+
+    def _slow_reported(self, relay: str, lane: str, measured: float) -> None:
+        now = datetime.now(UTC)
+        with self._database.write() as session:
+            if grants.take_report(session, relay, lane):
+                rate = grants.slow(session, relay, lane, measured=max(measured, LEAST), now=now)
+                log.warning(
+                    "lane %s of relay %s slows down to %.2f/s, by report", lane, relay, rate
+                )
+
+    def _read(self) -> tuple[frozenset[tuple[str, str]], frozenset[tuple[str, str]]]:
         with self._database.read() as session:
-            return grants.limited(session)
+            since = datetime.now(UTC) - HEEDED
+            return grants.limited(session), grants.reported(session, since=since)

@@ -96,6 +96,12 @@ def treatment(outcome: Outcome) -> Treatment | None:
     return both.for_good if outcome.code >= 500 else both.passing
 
 
+def slows_lane(reason: Reason, *, for_good: bool) -> bool:
+    """Whether what was reported later says that a provider has enough of us."""
+    both = TREATMENTS[reason]
+    return (both.for_good if for_good else both.passing) is Treatment.SLOW_LANE
+
+
 def is_put_off(outcome: Outcome) -> bool:
     """Whether an outcome counts towards a storm: many of these in a row slow their lane."""
     return outcome.verdict is Verdict.DEFERRED and outcome.reason not in _INNOCENT

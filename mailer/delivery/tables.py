@@ -154,6 +154,8 @@ pacing = Table(
     Column("rate", Float),
     Column("peak", Float),
     Column("slowed_at", Moment),
+    # When somebody behind the relay said so, and no worker has heeded it yet.
+    Column("reported_at", Moment),
 )
 
 #: Connections that worker processes may have busy in a lane, for a few seconds each.

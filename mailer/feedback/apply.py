@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mailer.delivery import ledger
+from mailer.delivery import grants, ledger
 from mailer.delivery.model import DeliveryState
+from mailer.delivery.retry import slows_lane
 from mailer.diagnosis import redact
 from mailer.errors import FetchRefused, WebhookRefused
 from mailer.feedback import queries
@@ -239,10 +240,20 @@ def _note(session: Session, news: Sequence[tuple[Event, Copy]], *, now: datetime
     for delivery_id, event in sorted(unproved.items()):
         evidence = f"{event.type} reported by {event.source}"
         ledger.settle(session, delivery_id, at=now, evidence=evidence)
+    enough = [copy.delivery_id for event, copy in news if _has_enough(event)]
+    if enough:
+        grants.report(session, enough, now=now)
     for kind, later in _LATER.items():
         heard = {copy.delivery_id: event.at for event, copy in news if event.type is kind}
         if heard:
             queries.note_later(session, later, heard)
+
+
+def _has_enough(event: Event) -> bool:
+    """Whether a provider behind the relay told us to go slower."""
+    if event.type is EventType.DEFERRED:
+        return slows_lane(event.reason, for_good=False)
+    return event.type is EventType.BOUNCED and slows_lane(event.reason, for_good=True)
 
 
 def _event(reported: ReportedEvent, found: Copy | Ignored, *, source: str, now: datetime) -> Event:

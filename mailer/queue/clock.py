@@ -37,6 +37,7 @@ class Clock:
         sending: SendingSettings,
         wake: Callable[[int], None],
         apply_feedback: Callable[[datetime], int],
+        tell_owners: Callable[[datetime], int] = lambda _: 0,
         fuse: FuseSettings | None = None,
         look_after: Callable[[datetime], None] = lambda now: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -45,6 +46,7 @@ class Clock:
         self._sending = sending
         self._wake = wake
         self._apply_feedback = apply_feedback
+        self._tell_owners = tell_owners
         self._fuse = fuse or FuseSettings()
         self._fuse_again = 0.0
         self._look_after = look_after
@@ -79,6 +81,7 @@ class Clock:
             campaign_queries.keep_alive(session, now=now, late_after=late_after)
         self._plan(now)
         self._watch_fuses(now)
+        self._tell_owners(now)
         self._wake_chunks(now)
         self._close_cancelled(now)
         with self._database.write() as session:

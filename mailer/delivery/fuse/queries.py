@@ -192,7 +192,7 @@ def blow(session: Session, campaign_id: int, *, reason: str, shares: Shares, now
     held = session.execute(
         update(campaigns)
         .where(campaigns.c.id == campaign_id, campaigns.c.state == CampaignState.SENDING)
-        .values(state=CampaignState.PAUSED, pause_reason=reason, fuse_blown=shares)
+        .values(state=CampaignState.PAUSED, pause_reason=reason, fuse_blown=shares, alarm_at=now)
         .returning(campaigns.c.id)
     ).scalars()
     blown = [*held]

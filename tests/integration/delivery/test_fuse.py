@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import func, insert, select, update
@@ -16,9 +17,10 @@ from mailer.delivery.fuse.watch import watch
 from mailer.delivery.model import Claim, Outcome, Phase, Verdict
 from mailer.delivery.retry import Decision
 from mailer.delivery.tables import deliveries
+from mailer.notice.owner import tell_of_pauses
 from mailer.settings import FuseSettings
 from subscribers.reason import Reason
-from subscribers.tables import events
+from subscribers.tables import events, newsletters
 from tests.integration.delivery.conftest import World
 from tests.integration.delivery.test_send import Plant, copies, over, settings
 from tests.services.smtp import SmtpSink
@@ -248,3 +250,55 @@ def test_over_smtp_a_bad_canary_spares_the_rest(world: World, smtp_sink: SmtpSin
         plant.wait(over(world, campaign))
     assert world.state(campaign) == "paused"
     assert len(smtp_sink.received) <= 90
+
+
+def test_the_owner_is_told_once_a_pause_by_a_rule(world: World) -> None:
+    people(world, 120)
+    campaign = world.add_campaign()
+    world.plan(campaign, chunk_size=30)
+    tell = partial(tell_of_pauses, world.database, world.keyring)
+    deliver(world, refuse=30, reason=Reason.NO_SUCH_USER)
+    assert tell(now=world.now) == 0
+    look(world)
+    assert [tell(now=world.now), tell(now=world.now)] == [1, 0]
+    notice = world.claim()
+    assert notice is not None
+    assert notice.campaign_id != campaign
+    assert world.states(notice.campaign_id) == ["queued"]
+    with world.database.write() as session:
+        campaign_queries.resume(session, campaign, now=world.now)
+        # Whoever pauses it by hand knows.
+        campaign_queries.pause(session, campaign, reason="by hand", now=world.now, by_hand=True)
+    assert tell(now=world.now) == 0
+    with world.database.write() as session:
+        campaign_queries.resume(session, campaign, now=world.now)
+        campaign_queries.pause(session, campaign, reason="the relay refuses us", now=world.now)
+    assert tell(now=world.now) == 1
+
+
+def test_who_resumed_a_campaign_needs_no_alarm(world: World) -> None:
+    people(world, 1)
+    campaign = world.add_campaign()
+    world.plan(campaign)
+    with world.database.write() as session:
+        campaign_queries.pause(session, campaign, reason="late", now=world.now)
+        campaign_queries.resume(session, campaign, now=world.now)
+    assert tell_of_pauses(world.database, world.keyring, now=world.now) == 0
+
+
+def test_an_alarm_takes_any_relay(world: World) -> None:
+    """Its newsletter's own may be the trouble."""
+    people(world, 1)
+    campaign = world.add_campaign()
+    with world.database.write() as session:
+        session.execute(update(newsletters).values(relay="sick"))
+    world.plan(campaign)
+    issue = world.claim()
+    assert issue is not None
+    assert issue.relay == "sick"
+    with world.database.write() as session:
+        campaign_queries.pause(session, campaign, reason="refused", now=world.now)
+    tell_of_pauses(world.database, world.keyring, now=world.now)
+    notice = world.claim()
+    assert notice is not None
+    assert notice.relay is None

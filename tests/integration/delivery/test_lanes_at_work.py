@@ -153,3 +153,27 @@ def test_relays_share_the_mail_by_weight(now_world: World, smtp_sink: SmtpSink) 
     # Eighty draws of three in four: four and a half standard deviations.
     assert 0.53 < len(smtp_sink.received) / 400 < 0.97
     assert set((copies(smtp_sink) + copies(other)).values()) == {1}
+
+
+@ON_ONE
+def test_a_report_from_behind_the_relay_slows_a_lane_at_work(
+    now_world: World, smtp_sink: SmtpSink
+) -> None:
+    people(now_world, 300, "gmail.com")
+    limit(now_world, "gmail", Limits(per_second=60))
+    campaign = now_world.add_campaign()
+    with Plant(now_world, settings(now_world, smtp_sink)) as plant:
+        plant.wait(lambda: len(smtp_sink.received) > 60)
+        with now_world.database.write() as session:
+            grants.report(session, now_world.ids(campaign)[:20], now=datetime.now(UTC))
+        plant.wait(lambda: rate_of(now_world, "gmail") is not None, 20)
+    with now_world.database.read() as session:
+        assert not grants.reported(session, since=datetime.fromtimestamp(0, UTC))
+
+
+def rate_of(world: World, lane: str) -> float | None:
+    with world.database.read() as session:
+        rate: float | None = session.execute(
+            select(pacing.c.rate).where(pacing.c.lane == lane)
+        ).scalar_one()
+    return rate

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 import threading
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select, update
 
+from mailer.delivery import grants
+from mailer.delivery.tables import deliveries
 from mailer.feedback import queries
 from mailer.feedback.tables import intake
 from subscribers.errors import DatabaseUnavailable
@@ -327,3 +330,41 @@ def test_many_requests_are_applied_together(world: World, caplog: pytest.LogCapt
         ("sent", kinds[n % 3]) for n in range(30)
     ]
     assert [world.status(person) for person, _ in sent[:3]] == ["active", "bounced", "complained"]
+
+
+ENOUGH: dict[str, tuple[Json, bool]] = {
+    "deferred, rate": ({"type": "deferred", "reason": "rate"}, True),
+    "blocked, reputation": ({"type": "bounced", "hard": False, "reason": "reputation"}, True),
+    "deferred, greylisted": ({"type": "deferred", "reason": "greylisted"}, False),
+    "full": ({"type": "bounced", "hard": False, "reason": "mailbox-full"}, False),
+    "delivered": ({"type": "delivered"}, False),
+}
+
+
+@pytest.mark.parametrize("name", ENOUGH)
+def test_a_provider_behind_the_relay_that_has_enough_slows_its_lane(
+    world: World, name: str
+) -> None:
+    report, slows = ENOUGH[name]
+    _, delivery = ada(world)
+    with world.database.write() as session:
+        session.execute(update(deliveries).values(relay="default"))
+    world.keep({**world.report("delivered"), **report, "delivery": world.verp(delivery)})
+    world.apply()
+    place = ("default", "other")
+    with world.database.write() as session:
+        since = world.now - timedelta(minutes=1)
+        assert (place in grants.reported(session, since=since)) is slows
+        # One worker heeds it, and only once.
+        assert [grants.take_report(session, *place) for _ in range(2)] == [slows, False]
+
+
+def test_what_left_before_the_lane_was_slowed_down_says_nothing_new(world: World) -> None:
+    _, delivery = ada(world)
+    with world.database.write() as session:
+        session.execute(update(deliveries).values(relay="default"))
+        grants.slow(session, "default", "other", measured=10, now=world.now + timedelta(seconds=1))
+    world.keep(world.report("deferred", reason="rate", delivery=world.verp(delivery)))
+    world.apply()
+    with world.database.read() as session:
+        assert not grants.reported(session, since=world.now - timedelta(minutes=1))
