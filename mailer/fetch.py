@@ -164,7 +164,10 @@ class Fetcher:
             found = self.resolve(host, port)
             addresses = [ipaddress.ip_address(one) for one in found]
         except (OSError, ValueError, UnicodeError) as exc:
-            raise HostUnknown(f"{host}: has no address: {exc}") from exc
+            # A name server that can't be asked says nothing of the host.
+            mute = isinstance(exc, socket.gaierror) and exc.errno == socket.EAI_AGAIN
+            refused = FetchRefused if mute else HostUnknown
+            raise refused(f"{host}: has no address: {exc}") from exc
         if not addresses or not all(self.allowed(address) for address in addresses):
             raise FetchRefused(f"{host}: does not lead to the public internet")
         return str(addresses[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -88,6 +89,8 @@ def site() -> Iterator[Site]:
 
 
 def _resolve(host: str, port: int) -> list[str]:
+    if host == "offline.example":
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
     if host == "nowhere.example":
         raise OSError("no such host")
     return ["127.0.0.2"] if host == "inside.example" else ["127.0.0.1"]
@@ -132,6 +135,8 @@ def test_what_becomes_of_a_link(site: Site, path: str, became: Reach, words: str
 def test_hosts_that_are_not_there_or_not_public(site: Site) -> None:
     port = site.server_port
     assert reach.reach(f"http://nowhere.example:{port}/", _fetcher()).reach is Reach.BROKEN
+    offline = reach.reach(f"http://offline.example:{port}/", _fetcher())
+    assert offline.reach is Reach.UNVERIFIED
     private = reach.reach(f"http://127.0.0.1:{port}/", reach.fetcher())
     assert private.reach is Reach.UNVERIFIED
     assert "public internet" in private.words
