@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,10 +19,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
 from sqlalchemy import insert, text
 
-from bench.cpu import resident
 from bench.ground import Ground, on_postgres, on_sqlite
 from subscribers import queries
 from subscribers.address import parse
@@ -226,11 +225,16 @@ def _acts(ground: Ground, who: str) -> dict[str, Callable[[], object]]:
 
 
 def exported(ground: Ground, path: Path) -> tuple[float, float]:
-    """Rows per second of an export, and this process's memory in MiB at its end."""
+    """Rows per second of an export, and this process's memory in MiB at its most so far."""
     began = time.perf_counter()
     with path.open("w", encoding="utf-8", newline="") as file, ground.database.read() as session:
         count = export_csv(session, ground.newsletter.id, file)
-    return count / (time.perf_counter() - began), resident(psutil.Process())
+    return count / (time.perf_counter() - began), peak()
+
+
+def peak() -> float:
+    """The most memory that this process has had so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
 def measure(name: str, ground: Ground, rows: int, folder: Path) -> None:
@@ -241,20 +245,26 @@ def measure(name: str, ground: Ground, rows: int, folder: Path) -> None:
             Definition(name="score", kind=Kind.NUMBER),
         )
         declare(session, wanted, now=datetime.now(UTC))
-    # In turns, so that a slow minute and a growing index fall on both alike.
     share = rows // 4
     file = folder / f"{name}.csv"
-    for turn in range(2):
-        start = turn * 2 * share
-        Lot(numbers=range(start + share, start + 2 * share)).write(file)
-        bare, least = limit(ground, Lot(numbers=range(start, start + share)))
-        took, cpu = imported(ground, file, share)
-        print(
-            f"{name}: limit {share / bare:,.0f} rows/s, {least / share * 1e6:.0f} us of CPU a row"
-        )
-        print(f"{name}: import {share / took:,.0f} rows/s, {cpu / share * 1e6:.0f} us of CPU a row")
-        print(f"{name}: {bare / took:.2f} of the limit's speed, {least / cpu:.2f} by CPU;", end="")
-        print(f" {resident(psutil.Process()):.0f} MiB", flush=True)
+    took, cpu = {"limit": 0.0, "import": 0.0}, {"limit": 0.0, "import": 0.0}
+    # There and back, so that a slow minute and the growing indexes fall on both alike.
+    for start, what in zip(
+        range(0, rows, share), ("limit", "import", "import", "limit"), strict=False
+    ):
+        lot = Lot(numbers=range(start, start + share))
+        if what == "import":
+            lot.write(file)
+        seconds, busy = limit(ground, lot) if what == "limit" else imported(ground, file, share)
+        took[what], cpu[what] = took[what] + seconds, cpu[what] + busy
+    for what in took:
+        speed, cost = 2 * share / took[what], cpu[what] / (2 * share) * 1e6
+        print(f"{name}: {what} {speed:,.0f} rows/s, {cost:.0f} us of CPU a row")
+    ratios = took["limit"] / took["import"], cpu["limit"] / cpu["import"]
+    print(
+        f"{name}: import at {ratios[0]:.2f} of the limit's speed, {ratios[1]:.2f} by CPU;", end=""
+    )
+    print(f" {peak():.0f} MiB at most", flush=True)
     Lot(numbers=range(rows, rows + _SLOW)).write(file)
     print(f"{name}: csv and an INSERT per row: {slow(ground, file):,.0f} rows/s")
     with ground.database.write() as session:

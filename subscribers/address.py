@@ -23,11 +23,11 @@ MAX_ADDRESS = 254
 # RFC 5321 Atom, RFC 6531 adds everything beyond ASCII.
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+\Z")
 _HOSTNAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}\Z")
-# What nearly all addresses look like: nothing in it needs a closer look.
+# What nearly all addresses look like in lower case: nothing in it needs a closer look.
 _PLAIN = re.compile(
     r"([a-z0-9_+'-]{1,32}(?:\.[a-z0-9_+'-]{1,31})?)"
     r"@((?:[a-z0-9]{1,40}(?:-[a-z0-9]{1,20})?\.){1,2}[a-z]{2,20})\Z",
-    re.IGNORECASE | re.ASCII,
+    re.ASCII,
 )
 # Controls, invisible format characters (bidi overrides, zero-width), surrogates, private
 # use, unassigned, and every kind of separator.
@@ -66,9 +66,11 @@ def parse(text: str) -> Address:
     Blanks around it are dropped; `Name <address>` is not an address. Raises AddressInvalid,
     whose message quotes the text, says what is wrong and how to mend it.
     """
-    plain = _PLAIN.match(text)
-    if plain is not None:
-        return Address(as_given=text, key=text.lower(), domain=plain[2].lower())
+    key = text.lower()
+    plain = _PLAIN.match(key)
+    # Some letters beyond ASCII have a lower case within it.
+    if plain is not None and text.isascii():
+        return Address(as_given=text, key=key, domain=plain[2])
     trimmed = text.strip(" \t")
     _refuse_invisible(trimmed)
     local, at, domain = trimmed.rpartition("@")

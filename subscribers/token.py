@@ -129,7 +129,9 @@ class Keyring:
 
     def address_hash(self, address_key: str) -> bytes:
         """16 bytes that stand for an address key where the address itself must not be."""
-        return hmac.digest(self.hash_key, address_key.encode(), "sha256")[:_MAC_BYTES]
+        mac = _keyed(self.hash_key).copy()
+        mac.update(address_key.encode())
+        return mac.digest()[:_MAC_BYTES]
 
     def domain_hash(self, domain: str) -> bytes:
         """16 bytes that stand for a whole (ASCII, lower-case) domain."""
@@ -159,6 +161,12 @@ class Keyring:
             if key.id == key_id and key.verifies(now):
                 return key
         return None
+
+
+# An import hashes millions: what the key alone decides is done once.
+@lru_cache(maxsize=8)
+def _keyed(hash_key: bytes) -> hmac.HMAC:
+    return hmac.new(hash_key, digestmod="sha256")
 
 
 # Many people share few domains.

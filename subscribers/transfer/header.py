@@ -76,14 +76,47 @@ class Columns:
     guarded: bool = True
 
     @cached_property
-    def named(self) -> bool:
-        """Whether each column has a meaning, and no two the same."""
-        return "" not in self.meanings and len({*self.meanings}) == len(self.meanings)
+    def width(self) -> int:
+        """How many there are."""
+        return len(self.meanings)
+
+    @cached_property
+    def is_named(self) -> bool:
+        """Whether each has a meaning."""
+        return "" not in self.meanings
+
+    @cached_property
+    def place(self) -> int:
+        """Where the address stands, in the first such column."""
+        return self.meanings.index("email")
+
+    @cached_property
+    def names(self) -> tuple[tuple[int, ...], ...]:
+        """Where names stand: the whole one, and the first with the last."""
+        told = [
+            tuple(at for one in wanted for at, said in enumerate(self.meanings) if said == one)
+            for wanted in (("name",), ("first_name", "last_name"))
+        ]
+        return tuple(places for places in told if places)
+
+    @cached_property
+    def is_simple(self) -> bool:
+        """Whether the file tells nothing but addresses, names and attributes, each once."""
+        told = [meaning for meaning in self.meanings if meaning != IGNORED]
+        once = len(self.told & {*told}) == len(told)
+        return once and self.implied is None and not (self.told & MEANINGS) - _SIMPLE
 
     @cached_property
     def told(self) -> frozenset[str]:
         """All that the file tells."""
         return frozenset(self.meanings)
+
+    @cached_property
+    def typed_attributes(self) -> tuple[tuple[int, str, Kind], ...]:
+        """Where each attribute stands, and what it holds."""
+        return tuple(
+            (at, name, self.kinds.get(name, Kind.TEXT)) for at, name in self.attributes.items()
+        )
 
     @cached_property
     def has_history(self) -> bool:
@@ -101,6 +134,7 @@ class Columns:
         return replace(self, kinds={name: one.kind for name, one in known.items()})
 
 
+_SIMPLE = frozenset({"email", "name", "first_name", "last_name", IGNORED})
 _HISTORY = frozenset(
     {"requested_at", "requested_network", "confirmed_at", "confirmed_network"}
     | {"left_at", "left_reason", "consents"}

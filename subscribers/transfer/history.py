@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from subscribers.model import Status
@@ -40,7 +39,7 @@ def with_history(entry: Entry, told: Mapping[str, str], columns: Columns) -> Ent
     joined = entry.joined_at or requested or confirmed
     if columns.profile and columns.profile.whole:
         history = _own(told.get("consents", ""))
-        return replace(entry, status=status, left_at=left, history=history, whole=bool(history))
+        return entry._replace(status=status, left_at=left, history=history, whole=bool(history))
     service = {"from": columns.profile.name} if columns.profile else {}
     if columns.profile and not confirmed:
         # When somebody came there is the best to know of when they agreed.
@@ -50,7 +49,7 @@ def with_history(entry: Entry, told: Mapping[str, str], columns: Columns) -> Ent
         why = {"reason": reason} if (reason := told.get("left_reason")) else {}
         history = (*history, Agreed(action="withdrawn", at=left, evidence=why | service))
     history = tuple(sorted(history, key=lambda one: one.at))
-    return replace(entry, status=status, joined_at=joined, left_at=left, history=history)
+    return entry._replace(status=status, joined_at=joined, left_at=left, history=history)
 
 
 _TIMES = ("requested_at", "confirmed_at", "left_at")

@@ -80,7 +80,7 @@ class Expanded:
 
     rows: Rows
     places: Sequence[int]
-    header: tuple[str, ...]
+    header: Sequence[str]
     fields: Mapping[int, tuple[str, ...]]
     kinds: Mapping[str, Kind] = field(default_factory=dict)
 
@@ -118,7 +118,7 @@ class Expanded:
         return Cells(line=row.line, cells=self._spread(row.cells, filled))
 
     def _spread(
-        self, cells: tuple[str, ...], filled: Mapping[int, tuple[str, ...]]
+        self, cells: Sequence[str], filled: Mapping[int, tuple[str, ...]]
     ) -> tuple[str, ...]:
         spread: list[str] = []
         for at, cell in enumerate(cells):
@@ -126,7 +126,7 @@ class Expanded:
         return tuple(spread)
 
 
-def expand(rows: Rows, header: tuple[str, ...], places: Sequence[int]) -> Expanded:
+def expand(rows: Rows, header: Sequence[str], places: Sequence[int]) -> Expanded:
     """Make columns of all the fields that the objects in some columns have."""
     shapes = {place: Shape() for place in places}
     with closing(rows.records()) as records:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from zoneinfo import available_timezones
 
 from subscribers.address import parse
@@ -21,6 +23,9 @@ from subscribers.transfer.standing import SAYS_NOTHING, Standing, folded
 MAX_CELL = 1000
 MAX_NAME = 200
 
+#: What has rules of its own, or is not kept.
+_AS_THEY_ARE = frozenset({"email", "consents", IGNORED})
+
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*\Z")
 _BLANKS = re.compile(r"\s+")
 # Overrides, embeddings and isolates: they make a name read as what it is not.
@@ -29,23 +34,26 @@ _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 def read_row(row: Cells, columns: Columns) -> Entry:
     """Make an Entry of a row; raises RowRefused, with the column where there is one."""
-    if row.problem:
-        raise RowRefused(row.problem)
-    told = _told(row, columns)
+    cells = _cells(row, columns)
     try:
-        address = parse(told.get("email", ""))
+        address = parse(cells[columns.place] or _first(cells, columns, "email"))
     except AddressInvalid as exc:
         raise RowRefused(str(exc)) from exc
+    name = _name(cells, columns)
+    attributes = _attributes(cells, columns) if columns.attributes else _NONE
+    if columns.is_simple:
+        return Entry(row.line, address, name, attributes=attributes)
+    told = _told(cells, columns)
     standing = _standing(text, columns) if (text := told.get("status")) else SAYS_NOTHING
     entry = Entry(
         line=row.line,
         address=address,
-        name=_name(told),
+        name=name,
         # Most files say little: nothing is called for an empty cell.
         language=read_language(text) if (text := told.get("language")) else None,
         timezone=read_timezone(text) if (text := told.get("timezone")) else None,
         tags=tuple(read_list(text)) if (text := told.get("tags")) else (),
-        attributes=_attributes(told, columns) if columns.attributes else {},
+        attributes=attributes,
         status=standing.status or columns.implied,
         suppressed=standing.suppressed,
         joined_at=moment(text) if (text := told.get("joined_at")) else None,
@@ -53,35 +61,54 @@ def read_row(row: Cells, columns: Columns) -> Entry:
     return with_history(entry, told, columns) if columns.has_history else entry
 
 
-def _told(row: Cells, columns: Columns) -> dict[str, str]:
-    """The row's cells by meaning, cleared of blanks and of what does not belong in text."""
-    expected, there = len(columns.meanings), len(row.cells)
-    if there != expected:
-        remedy = "put quotes around a cell with a comma in it" if there > expected else "add cells"
-        raise RowRefused(f"has {there} cells where the header has {expected}; {remedy}")
-    if columns.named and _is_plain("".join(row.cells)):
-        return dict(zip(columns.meanings, map(str.strip, row.cells), strict=True))
-    told: dict[str, str] = {}
+_NONE: Mapping[str, object] = MappingProxyType({})
+
+
+def _cells(row: Cells, columns: Columns) -> Sequence[str]:
+    """The row's cells, cleared of blanks and of what does not belong in text."""
+    if row.problem:
+        raise RowRefused(row.problem)
+    there = len(row.cells)
+    if there != columns.width:
+        remedy = (
+            "put quotes around a cell with a comma in it" if there > columns.width else "add cells"
+        )
+        raise RowRefused(f"has {there} cells where the header has {columns.width}; {remedy}")
+    if row.is_plain and columns.is_named:
+        return row.cells
+    cells = []
     for at, (meaning, cell) in enumerate(zip(columns.meanings, row.cells, strict=True), start=1):
-        if meaning == IGNORED:
-            continue
         text = unguard(cell) if columns.guarded else cell
-        if meaning not in ("email", "consents"):
+        if meaning not in _AS_THEY_ARE:
             text = clean(text, f"column {at} ({meaning})")
         text = text.strip()
         if text and not meaning:
             raise RowRefused(f"has a value in column {at}, which has no name; name the column")
-        if not told.get(meaning):
-            told[meaning] = text
+        cells.append(text)
+    return cells
+
+
+def _first(cells: Sequence[str], columns: Columns, wanted: str) -> str:
+    """What the first filled of several columns of one meaning says."""
+    told = (
+        cell for cell, meaning in zip(cells, columns.meanings, strict=True) if meaning == wanted
+    )
+    return next((cell for cell in told if cell), "")
+
+
+def _told(cells: Sequence[str], columns: Columns) -> dict[str, str]:
+    told: dict[str, str] = {}
+    for cell, meaning in zip(cells, columns.meanings, strict=True):
+        if cell:
+            told.setdefault(meaning, cell)
     return told
 
 
-def _attributes(told: dict[str, str], columns: Columns) -> dict[str, object]:
+def _attributes(cells: Sequence[str], columns: Columns) -> dict[str, object]:
     found: dict[str, object] = {}
-    for name in columns.attributes.values():
-        text = told[name]
-        if text:
-            kind = columns.kinds.get(name, Kind.TEXT)
+    for at, name, kind in columns.typed_attributes:
+        text = cells[at]
+        if text and name not in found:
             try:
                 value = text if kind is Kind.TEXT else read_value(kind, text)
             except AttributeInvalid as exc:
@@ -90,11 +117,6 @@ def _attributes(told: dict[str, str], columns: Columns) -> dict[str, object]:
             if value != []:
                 found[name] = value
     return found
-
-
-def _is_plain(text: str) -> bool:
-    """Whether a whole row holds nothing that would need cleaning."""
-    return len(text) <= MAX_NAME and text.isascii() and text.isprintable() and "'" not in text
 
 
 def clean(text: str, where: str) -> str:
@@ -111,11 +133,10 @@ def clean(text: str, where: str) -> str:
     return unicodedata.normalize("NFC", line)
 
 
-def _name(told: dict[str, str]) -> str:
-    name = told.get("name", "")
-    if not name:
-        parts = (told.get("first_name"), told.get("last_name"))
-        name = " ".join(part for part in parts if part)
+def _name(cells: Sequence[str], columns: Columns) -> str:
+    name = ""
+    for places in columns.names:
+        name = name or " ".join([cells[at] for at in places if cells[at]])
     if len(name) > MAX_NAME:
         raise RowRefused(f"has a name of more than {MAX_NAME} characters; shorten it")
     return name

@@ -20,6 +20,8 @@ from subscribers.transfer.model import Cells
 
 MAX_CHARACTERS = 65_536
 MAX_LINES = 50
+#: No cell of such a line can be too long for anything.
+MAX_PLAIN = 200
 
 _BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -160,11 +162,24 @@ def _records(lines: Lines, delimiter: str) -> Iterator[Cells]:
         if not line.strip():
             continue
         if width and '"' not in line and line.isascii() and len(line) <= MAX_CHARACTERS:
-            yield Cells(line=number, cells=tuple(line.rstrip("\r\n").split(delimiter)))
+            text = line.rstrip("\r\n")
+            yield Cells(number, tuple(text.split(delimiter)), None, _is_plain(text, delimiter))
             continue
         record = _record(lines, line, number, delimiter, width)
         width = width or len(record.cells)
         yield record
+
+
+def _is_plain(text: str, delimiter: str) -> bool:
+    """Whether an ASCII line holds nothing that would need cleaning, nor blanks around a cell."""
+    return (
+        len(text) <= MAX_PLAIN
+        and text.isprintable()
+        and "'" not in text
+        and f" {delimiter}" not in text
+        and f"{delimiter} " not in text
+        and text == text.strip()
+    )
 
 
 def _record(lines: Lines, line: str, number: int, delimiter: str, width: int) -> Cells:
