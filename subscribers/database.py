@@ -127,6 +127,12 @@ class Database:
                 yield session
                 session.flush()
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A session that reads, all its statements as of the first; nobody waits for it."""
+        with self.read() if self.is_sqlite else self.write(frozen=True) as session:
+            yield session
+
     def dispose(self) -> None:
         """Close all connections."""
         self.engine.dispose()

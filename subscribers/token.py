@@ -133,6 +133,11 @@ class Keyring:
         mac.update(address_key.encode())
         return mac.digest()[:_MAC_BYTES]
 
+    @property
+    def fingerprint(self) -> str:
+        """Tells whether two installations have the same hash key, and not what it is."""
+        return hmac.digest(self.hash_key, b"fingerprint", "sha256").hex()[:16]
+
     def domain_hash(self, domain: str) -> bytes:
         """16 bytes that stand for a whole (ASCII, lower-case) domain."""
         return _domain_hash(self.hash_key, domain)

@@ -23,7 +23,6 @@ class NotEmpty(UsersMistake):
 class Restored:
     """What came back: the campaigns that wait for a person, and how many copies are in doubt."""
 
-    manifest: Manifest
     paused: tuple[int, ...]
     doubted: int
 
@@ -34,7 +33,7 @@ def restore(
     *,
     now: datetime,
     told: Callable[[int], None] = lambda rows: None,
-) -> Restored:
+) -> tuple[Manifest, Restored]:
     """Fill an empty database from a backup, all or nothing.
 
     Every issue that was not over comes up paused, and each copy that waited is `unknown`: it may
@@ -45,18 +44,33 @@ def restore(
         archive.unpack_database(tar, manifest, unpacked)
         copy = Database(f"sqlite:///{unpacked}")
         try:
-            # A backup of an older version is brought up to this one first.
-            migrations.upgrade(copy)
-            migrations.upgrade(database)
-            with copy.read() as source, database.write() as session:
-                if not queries.is_empty(session):
-                    raise NotEmpty(
-                        f"{database.place}: there is an installation here already; restore into an"
-                        " empty database, or move this one away first"
-                    )
-                queries.copy(source, session, told=told)
-                paused = queries.pause_all(session, made_at=manifest.made_at)
-                doubted = queries.doubt_waiting(session, made_at=manifest.made_at, now=now)
+            filled = fill(copy, database, made_at=manifest.made_at, now=now, told=told)
         finally:
             copy.dispose()
-    return Restored(manifest=manifest, paused=tuple(paused), doubted=doubted)
+    return manifest, filled
+
+
+def fill(
+    copy: Database,
+    database: Database,
+    *,
+    made_at: datetime,
+    now: datetime,
+    told: Callable[[int], None],
+) -> Restored:
+    """Fill an empty database from a copy made at that time, which may be of an older version.
+
+    Raises NotEmpty.
+    """
+    migrations.upgrade(copy)
+    migrations.upgrade(database)
+    with copy.read() as source, database.write() as session:
+        if not queries.is_empty(session):
+            raise NotEmpty(
+                f"{database.place}: there is an installation here already; choose an empty"
+                " database, or move this one away first"
+            )
+        queries.copy(source, session, told=told)
+        paused = queries.pause_all(session, made_at=made_at)
+        doubted = queries.doubt_waiting(session, made_at=made_at, now=now)
+    return Restored(paused=tuple(paused), doubted=doubted)

@@ -64,6 +64,8 @@ COMMANDS = {
     "inbound": _place("inbound", "app", "Run", "Mail that comes back: what it means."),
     "backup": _place("backup", "backup", "Run", "Database and keys in one file, at any time."),
     "restore": _place("backup", "restore", "Run", "Fill an empty database from a backup."),
+    "export": _place("export", "export_app", "Run", "Everything in an open format."),
+    "import": _place("export", "import_app", "Run", "Everything back from an export."),
     "db": _place("database", "app", "Run", "The database's schema."),
 }
 

@@ -75,9 +75,10 @@ def restore(
         with archive.opened(file) as (manifest, _):
             emit_json(_told(manifest))
         return
-    keys = _keys(file, here)
+    with archive.opened(file) as (_, tar):
+        keys = keys_to_write(archive.keys_of(tar), here)
     with progress("restoring", total=None) as bar:
-        restored = bring_back(
+        manifest, restored = bring_back(
             file,
             here.unchecked_database,
             now=datetime.now(UTC),
@@ -88,13 +89,13 @@ def restore(
     if as_json:
         emit_json(
             {
-                **_told(restored.manifest),
+                **_told(manifest),
                 "paused": list(restored.paused),
                 "unknown": restored.doubted,
             }
         )
         return
-    say(f"restored what was here on {restored.manifest.made_at:%Y-%m-%d %H:%M} UTC")
+    say(f"restored what was here on {manifest.made_at:%Y-%m-%d %H:%M} UTC")
     for campaign in restored.paused:
         say(f"paused    campaign {campaign}: what left of it after the backup is not known here")
     if restored.doubted:
@@ -112,10 +113,8 @@ def _told(manifest: archive.Manifest) -> dict[str, object]:
     }
 
 
-def _keys(file: Path, here: Runtime) -> str | None:
-    """The keys to be written, before anything else is done; raises UsersMistake, KeysMissing."""
-    with archive.opened(file) as (_, tar):
-        kept = archive.keys_of(tar)
+def keys_to_write(kept: str | None, here: Runtime) -> str | None:
+    """The keys to be written, of those that came along; raises UsersMistake, KeysMissing."""
     try:
         present = read_keys(here.settings)
     except KeysMissing:
