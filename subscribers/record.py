@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import bindparam, insert, select, tuple_, update
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from subscribers.database import upsert
@@ -28,6 +28,7 @@ from subscribers.tables import (
     subscriptions,
     suppressions,
 )
+from subscribers.transfer.bulk import among, insert_new, update_rows
 
 #: Looks at a message, and where the newest of each is kept.
 _LOOKS = {EventType.OPENED: "last_opened_at", EventType.CLICKED: "last_clicked_at"}
@@ -130,7 +131,7 @@ def record_all(session: Session, reported: Sequence[Event], *, now: datetime) ->
 def _read(session: Session, people: list[int], reported: Sequence[Event]) -> _Work:
     locked = session.execute(
         select(subscribers.c.id, subscribers.c.address_hash)
-        .where(subscribers.c.id.in_(people))
+        .where(among(session, subscribers.c.id, people))
         .order_by(subscribers.c.id)
         # Not the strongest lock: rows that point to the person may still be inserted.
         .with_for_update(key_share=True)
@@ -138,7 +139,7 @@ def _read(session: Session, people: list[int], reported: Sequence[Event]) -> _Wo
     hashes = {row.id: row.address_hash for row in locked}
     places: dict[int, dict[int, _Place]] = defaultdict(dict)
     for row in session.execute(
-        select(subscriptions).where(subscriptions.c.subscriber_id.in_(hashes))
+        select(subscriptions).where(among(session, subscriptions.c.subscriber_id, hashes))
     ):
         places[row.subscriber_id][row.newsletter_id] = _Place(
             status=Status(row.status),
@@ -175,13 +176,18 @@ def _policies(session: Session, newsletter_ids: set[int]) -> dict[int, Policy]:
 
 
 def _recorded_before(session: Session, reported: Sequence[Event]) -> set[tuple[str, str]]:
-    keys = [(event.source, event.source_id) for event in reported]
-    rows = session.execute(
-        select(events.c.source, events.c.source_id).where(
-            tuple_(events.c.source, events.c.source_id).in_(keys)
+    ids: dict[str, list[str]] = defaultdict(list)
+    for event in reported:
+        ids[event.source].append(event.source_id)
+    seen: set[tuple[str, str]] = set()
+    for source, those in ids.items():
+        rows = session.execute(
+            select(events.c.source_id).where(
+                events.c.source == source, among(session, events.c.source_id, those)
+            )
         )
-    )
-    return {(row.source, row.source_id) for row in rows}
+        seen.update((source, source_id) for source_id in rows.scalars())
+    return seen
 
 
 def _apply(work: _Work, event: Event) -> str:
@@ -205,7 +211,9 @@ def _apply_to(work: _Work, event: Event, person: int, newsletter_id: int) -> str
     counted = faded(place.soft_bounces, place.soft_bounced_at, policy, now=event.at)
     change = decide(place.status, event, policy, soft_bounces=counted)
     looked = place.stored and place.look(event)
-    moved = change.status is not None or change.count is not Count.KEEP
+    # What was delivered is no news of somebody for whom nothing was counted.
+    counts = change.count is Count.ADD or (change.count is Count.RESET and place.soft_bounces > 0)
+    moved = change.status is not None or counts
     if moved:
         _move(place, change, event, counted)
     if looked or moved:
@@ -297,13 +305,7 @@ def _row(event: Event, effect: str, now: datetime) -> dict[str, object]:
 
 def _append(session: Session, rows: list[dict[str, object]]) -> set[tuple[object, object]]:
     """Append events; gives those that somebody else appended since we looked."""
-    if not rows:
-        return set()
-    statement = upsert(session, events).on_conflict_do_nothing(
-        index_elements=[events.c.source, events.c.source_id]
-    )
-    appended = session.execute(statement.returning(events.c.source, events.c.source_id), rows)
-    known = {(row.source, row.source_id) for row in appended}
+    known = insert_new(session, events, rows, key=[events.c.source, events.c.source_id])
     late = [row for row in rows if (row["source"], row["source_id"]) not in known]
     # One about a person can't come between: the person is locked. Unless it named another.
     if any(row["subscriber_id"] is not None for row in late):
@@ -312,9 +314,10 @@ def _append(session: Session, rows: list[dict[str, object]]) -> set[tuple[object
 
 
 def _write(session: Session, work: _Work) -> None:
-    stored, new = [], []
+    stored: list[dict[str, object]] = []
+    new: list[dict[str, object]] = []
     for (newsletter_id, person), place in work.changed.items():
-        values = {
+        values: dict[str, object] = {
             "status": place.status,
             "soft_bounces": place.soft_bounces,
             "soft_bounced_at": place.soft_bounced_at,
@@ -324,17 +327,15 @@ def _write(session: Session, work: _Work) -> None:
             "last_opened_at": place.last_opened_at,
             "last_clicked_at": place.last_clicked_at,
         }
-        if place.stored:
-            stored.append(values | {"of_newsletter": newsletter_id, "of_person": person})
-        else:
-            new.append(values | {"newsletter_id": newsletter_id, "subscriber_id": person})
-    if stored:
-        names = [name for name in stored[0] if not name.startswith("of_")]
-        these = update(subscriptions).where(
-            subscriptions.c.newsletter_id == bindparam("of_newsletter"),
-            subscriptions.c.subscriber_id == bindparam("of_person"),
+        (stored if place.stored else new).append(
+            values | {"newsletter_id": newsletter_id, "subscriber_id": person}
         )
-        session.execute(these.values({name: bindparam(name) for name in names}), stored)
+    update_rows(
+        session,
+        subscriptions,
+        stored,
+        key=[subscriptions.c.newsletter_id, subscriptions.c.subscriber_id],
+    )
     if new:
         session.execute(insert(subscriptions), new)
     if work.suppressed:

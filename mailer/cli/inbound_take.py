@@ -44,7 +44,8 @@ def listen(
     if settings.inbound_domain is None:
         raise SettingsInvalid("inbound_domain is not set: no mail comes back to this installation")
     inbox = Inbox(here.database, here.keyring, domain=settings.inbound_domain, clock=_now)
-    with bind(_place(settings, host, port)) as listener, until_signalled() as signalled:
+    place = _place(settings, host, port)
+    with bind(place, section="inbound") as listener, until_signalled() as signalled:
         at = ":".join(str(part) for part in listener.getsockname()[:2])
         say(f"mail for {settings.inbound_domain} is taken on {at}; Ctrl-C ends it")
         asyncio.run(

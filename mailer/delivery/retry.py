@@ -41,8 +41,8 @@ _GIVE_UP, _SUPPRESS = Treatment.GIVE_UP, Treatment.SUPPRESS
 TREATMENTS: dict[Reason, Treatments] = {
     Reason.NO_SUCH_USER: Treatments(passing=_SLOWLY, for_good=_SUPPRESS),
     Reason.NO_SUCH_DOMAIN: Treatments(passing=_SLOWLY, for_good=_SUPPRESS),
-    # Servers say "mailbox busy" with the same 4.2.1.
-    Reason.DISABLED: Treatments(passing=_SOON, for_good=_SUPPRESS),
+    # Servers say "mailbox busy" with the same 4.2.1; and what is switched off may come back.
+    Reason.DISABLED: Treatments(passing=_SOON, for_good=_GIVE_UP),
     Reason.MOVED: Treatments(passing=_SLOWLY, for_good=_SUPPRESS),
     Reason.BAD_ADDRESS: Treatments(passing=_SLOWLY, for_good=_SUPPRESS),
     # Full today is not full for ever: policy counts such bounces.

@@ -13,8 +13,8 @@ from subscribers.reason import ABOUT_ADDRESS, Reason
 class Diagnosis:
     """Why, and whether the address itself is at fault for good.
 
-    `hard` is a reason to write to this address no more; a refusal for policy, spam, rate
-    or a full mailbox never is, whatever its code.
+    `hard` is a reason to write to this address no more; a refusal for policy, spam, rate,
+    or a mailbox that is full or switched off never is, whatever its code.
     """
 
     reason: Reason
@@ -49,8 +49,9 @@ _PLAIN_CODES = {
 #: Codes that are about our login whatever the words and enhanced code (RFC 4954).
 _LOGIN = frozenset({530, 534, 535, 538})
 
-#: Reasons that, once a permanent reply gives them, won't pass.
-_HARD = ABOUT_ADDRESS - {Reason.MAILBOX_FULL}
+#: Reasons that, once a permanent reply gives them, won't pass. A full mailbox is emptied, and one
+#: that is switched off may be switched on again: that counts, and isn't the end.
+_HARD = ABOUT_ADDRESS - {Reason.MAILBOX_FULL, Reason.DISABLED}
 
 #: Named in words, these clear an address that the code accuses.
 _EXCUSES = frozenset(

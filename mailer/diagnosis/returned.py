@@ -123,8 +123,7 @@ def _judge(returned: Returned, code: int, status: str) -> tuple[Reason, bool]:
         return reason, _is_confirmed(returned, code, status)
     if returned.refused in (Refused.SENDER, Refused.CONNECTION):
         return reason, verdict.hard and (status.endswith(".1.1") or code in (521, 556))
-    # A switched-off mailbox may be switched on again: it counts, and isn't the end.
-    return reason, verdict.hard and reason is not Reason.DISABLED
+    return reason, verdict.hard
 
 
 def _as_final(code: int, status: str, text: str) -> Diagnosis:

@@ -45,7 +45,7 @@ READERS = {**providers.READERS, MAIL: read_mail}
 _UNTRACKED = frozenset({EventType.OPENED, EventType.CLICKED})
 _MOST_WORDS = 1_000
 #: So many requests, and bytes of them, are applied in one transaction: a matter of 0.2 s.
-AT_ONCE = 100
+AT_ONCE = 500
 _MOST_BYTES = 250_000
 
 
@@ -71,7 +71,7 @@ def apply_waiting(
     keyring: Keyring,
     *,
     now: datetime,
-    limit: int = 100,
+    limit: int = AT_ONCE,
     confirm: Confirm = _nobody_confirms,
 ) -> int:
     """Apply up to `limit` waiting requests, oldest first; gives how many were applied.

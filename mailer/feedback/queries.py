@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     RowMapping,
     Select,
-    bindparam,
     exists,
     func,
     or_,
@@ -33,10 +32,10 @@ from mailer.feedback.model import (
     Unparsed,
 )
 from mailer.feedback.tables import intake
-from subscribers.database import upsert
 from subscribers.event import EventType
 from subscribers.model import Status
 from subscribers.tables import events, newsletters, subscribers, subscriptions, suppressions
+from subscribers.transfer.bulk import among, insert_new, update_rows
 
 #: One provider's id names few copies; a relay that numbers from 1 again names more.
 _MOST_OF_ONE_ID = 20
@@ -53,7 +52,9 @@ def copy_of(session: Session, delivery_id: int) -> Copy | None:
 
 def copies_of(session: Session, delivery_ids: Collection[int]) -> dict[int, Copy]:
     """The copies with these ids, those there are, by id."""
-    rows = session.execute(_copies().where(deliveries.c.id.in_(delivery_ids))).mappings()
+    rows = session.execute(
+        _copies().where(among(session, deliveries.c.id, delivery_ids))
+    ).mappings()
     return {row["id"]: _copy(row) for row in rows}
 
 
@@ -64,7 +65,7 @@ def copies_of_provider_ids(
     named: dict[str, list[int]] = defaultdict(list)
     for row in session.execute(
         select(outcomes.c.provider_id, outcomes.c.delivery_id)
-        .where(outcomes.c.provider_id.in_(provider_ids))
+        .where(among(session, outcomes.c.provider_id, provider_ids))
         .distinct()
         .order_by(outcomes.c.delivery_id.desc())
     ):
@@ -118,19 +119,23 @@ def _copy(row: RowMapping) -> Copy:
 
 def note_later(session: Session, later: Later, moments: Mapping[int, datetime]) -> None:
     """Note what the world said of copies, and when, unless it said something graver."""
+    # In one order everywhere, so that two who do this never wait for each other.
     session.execute(
-        update(deliveries)
-        .where(
-            deliveries.c.id == bindparam("copy_id"),
+        select(deliveries.c.id)
+        .where(among(session, deliveries.c.id, moments))
+        .order_by(deliveries.c.id)
+        .with_for_update(key_share=True)
+    )
+    update_rows(
+        session,
+        deliveries,
+        [{"id": one, "later": later, "later_at": at} for one, at in moments.items()],
+        key=[deliveries.c.id],
+        only=or_(
+            deliveries.c.later.is_(None),
             # Not IN: its list can't be written out for many rows at once.
-            or_(
-                deliveries.c.later.is_(None),
-                *(deliveries.c.later == lesser.value for lesser in later.outranked),
-            ),
-        )
-        .values(later=later, later_at=bindparam("heard_at")),
-        # In one order everywhere, so that two who do this never wait for each other.
-        [{"copy_id": one, "heard_at": moments[one]} for one in sorted(moments)],
+            *(deliveries.c.later == lesser.value for lesser in later.outranked),
+        ),
     )
 
 
@@ -230,10 +235,9 @@ def times(session: Session, copy: Copy, newsletter_id: int, kind: EventType) -> 
 
 def keep_requests(session: Session, arrived: Sequence[Arrived]) -> list[bool]:
     """Keep raw requests until they are applied; False for those we have already."""
-    kept = session.execute(
-        upsert(session, intake)
-        .on_conflict_do_nothing(index_elements=[intake.c.provider, intake.c.request_id])
-        .returning(intake.c.provider, intake.c.request_id),
+    fresh = insert_new(
+        session,
+        intake,
         [
             {
                 "provider": one.provider,
@@ -243,8 +247,8 @@ def keep_requests(session: Session, arrived: Sequence[Arrived]) -> list[bool]:
             }
             for one in {(one.provider, one.request_id): one for one in reversed(arrived)}.values()
         ],
+        key=[intake.c.provider, intake.c.request_id],
     )
-    fresh = {(row.provider, row.request_id) for row in kept}
     answers = []
     for one in arrived:
         answers.append((one.provider, one.request_id) in fresh)
@@ -291,17 +295,14 @@ def mark_applied(session: Session, applied: Sequence[Applied], *, now: datetime)
 
     The row stays, so that the same request is still known.
     """
-    rows = [{"its_id": one.request_id, "words": one.result} for one in applied if not one.is_done]
-    done = [{"its_id": one.request_id, "words": one.result} for one in applied if one.is_done]
-    marked = (
-        update(intake)
-        .where(intake.c.id == bindparam("its_id"), intake.c.applied_at.is_(None))
-        .values(applied_at=now, result=bindparam("words"))
-    )
-    if rows:
-        session.execute(marked, rows)
-    if done:
-        session.execute(marked.values(body=b""), done)
+    for is_done, emptied in ((False, {}), (True, {"body": b""})):
+        rows = [
+            {"id": one.request_id, "result": one.result, "applied_at": now, **emptied}
+            for one in applied
+            if one.is_done is is_done
+        ]
+        waiting = intake.c.applied_at.is_(None)
+        update_rows(session, intake, rows, key=[intake.c.id], only=waiting)
 
 
 def forget_bodies(session: Session, *, until: datetime) -> int:

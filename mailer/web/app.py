@@ -75,8 +75,9 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.metrics = Metrics(services)
     app.add_middleware(Guard, max_body=services.settings.web.max_body)
     app.add_middleware(RequestIds)
+    app.router.routes.extend(hooks.ROUTES)
     reading = (view, archive, images, track)
-    for module in (pages, preferences, subscribe, confirm, own_data, *reading, hooks):
+    for module in (pages, preferences, subscribe, confirm, own_data, *reading):
         app.include_router(module.router)
     app.include_router(health.router)
     app.include_router(figures)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from starlette.concurrency import run_in_threadpool
 
 from mailer.feedback import join, queries
-from mailer.feedback.apply import apply_waiting
+from mailer.feedback.apply import AT_ONCE, apply_waiting
 from mailer.feedback.join import apply_signups
 from mailer.web.services import WebServices
 from mailer.web.visit import post_of
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 #: How long at most a request lies that nobody woke us for, in seconds.
 POLL_SECONDS = 1.0
+#: So long what comes after a wake-up is gathered: many requests share one transaction.
+GATHER_SECONDS = 0.25
 #: How long a request that was not understood is kept, and how often that is looked after.
 KEPT = timedelta(days=30)
 FORGET_SECONDS = 3600.0
@@ -49,8 +51,9 @@ class Applier:
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._woken.wait()
+                await asyncio.sleep(GATHER_SECONDS)
             self._woken.clear()
-            while await self._calmly(self._apply):
+            while await self._calmly(self._apply) >= AT_ONCE:
                 pass
             await self._calmly(self._join)
 

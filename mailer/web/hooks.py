@@ -1,27 +1,30 @@
-"""Where providers report what happened: verify, keep the raw request, answer; apply later."""
+"""Where providers report what happened: verify, keep the raw request, answer; apply later.
+
+Plain routes, apart from the pages': the framework's own would cost half of such a request.
+"""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 
-from fastapi import APIRouter, HTTPException, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
 from mailer.feedback.model import Arrived
 from mailer.web.applier import Applier
 from mailer.web.keeper import Keeper
-from mailer.web.services import Services, WebServices
+from mailer.web.services import WebServices, services_of
 from mailer.webhooks.model import Incoming
 from mailer.webhooks.providers import PROVIDERS, Provider
 from mailer.webhooks.verify import standard_webhook
 
-router = APIRouter()
 
-
-@router.post("/webhooks/generic")
-async def generic(request: Request, services: Services) -> PlainTextResponse:
+async def generic(request: Request) -> PlainTextResponse:
     """Take a signed report, once; what is in it is read by the applier."""
+    services = services_of(request)
     secret = services.settings.web.generic_secret
     if secret is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
@@ -32,17 +35,16 @@ async def generic(request: Request, services: Services) -> PlainTextResponse:
     return PlainTextResponse("Kept; it is applied at once.\n", HTTPStatus.ACCEPTED)
 
 
-@router.head("/webhooks/{provider}")
-async def is_there(provider: str, services: Services) -> Response:
+async def is_there(request: Request) -> Response:
     """Say whether an endpoint is open, as Mandrill asks before it takes a URL."""
-    _open(provider, services)
+    _open(request)
     return Response()
 
 
-@router.post("/webhooks/{provider}")
-async def take(provider: str, request: Request, services: Services) -> Response:
+async def take(request: Request) -> Response:
     """Take a genuine report, once. Several providers take nothing but 200 for a yes."""
-    found = _open(provider, services)
+    services = services_of(request)
+    found = _open(request)
     body = await request.body()
     incoming = Incoming(
         body=body,
@@ -61,9 +63,9 @@ async def take(provider: str, request: Request, services: Services) -> Response:
     return PlainTextResponse("Kept; it is applied at once.\n")
 
 
-def _open(name: str, services: WebServices) -> Provider:
-    provider = PROVIDERS.get(name)
-    if provider is None or not provider.is_open(services.settings):
+def _open(request: Request) -> Provider:
+    provider = PROVIDERS.get(request.path_params["provider"])
+    if provider is None or not provider.is_open(services_of(request).settings):
         raise HTTPException(HTTPStatus.NOT_FOUND)
     return provider
 
@@ -80,3 +82,11 @@ async def _keep_and_wake(
         applier: Applier = request.app.state.applier
         applier.wake()
     return new
+
+
+ROUTES = (
+    Route("/webhooks/generic", generic, methods=["POST"]),
+    # POST before HEAD: what is neither is told which there are by the first.
+    Route("/webhooks/{provider}", take, methods=["POST"]),
+    Route("/webhooks/{provider}", is_there, methods=["HEAD"]),
+)

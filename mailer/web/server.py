@@ -18,8 +18,10 @@ _BACKLOG = 512
 _GRACE = 10
 
 
-def bind(web: WebSettings) -> socket.socket:
+def bind(web: WebSettings, *, section: str = "web") -> socket.socket:
     """Take the port before anything else starts; port 0 takes any free one.
+
+    `section` is where in the settings host and port stand, for whoever must mend them.
 
     Raises PortTaken, or SettingsInvalid where the host is none of this machine's.
     """
@@ -29,24 +31,25 @@ def bind(web: WebSettings) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as exc:
-        raise SettingsInvalid(f"web.host: {web.host} is no address of this machine") from exc
+        words = f"{section}.host: {web.host} is no address of this machine"
+        raise SettingsInvalid(words) from exc
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(_BACKLOG)
     except OSError as exc:
         listener.close()
-        raise _why_not(exc, web) from exc
+        raise _why_not(exc, web, section) from exc
     return listener
 
 
-def _why_not(exc: OSError, web: WebSettings) -> PortTaken | SettingsInvalid:
+def _why_not(exc: OSError, web: WebSettings, section: str) -> PortTaken | SettingsInvalid:
     where = f"{web.host}:{web.port}"
     if exc.errno == errno.EADDRINUSE:
         return PortTaken(f"another program listens on {where}; choose another port with --port")
     if exc.errno == errno.EACCES:
-        return SettingsInvalid(f"web.port: {where} is reserved; choose a port above 1023")
-    return SettingsInvalid(f"web.host: can't listen on {where}: {exc.strerror}")
+        return SettingsInvalid(f"{section}.port: {where} is reserved; choose a port above 1023")
+    return SettingsInvalid(f"{section}.host: can't listen on {where}: {exc.strerror}")
 
 
 class QuietServer(uvicorn.Server):

@@ -69,7 +69,7 @@ _CLASSES: Mapping[str, Reason] = {
     "TransientFailure": Reason.SYSTEM,
 }
 #: Classes that say of an address itself that it is dead.
-_DEAD = frozenset({"InvalidRecipient", "InactiveMailbox", "BadDomain"})
+_DEAD = frozenset({"InvalidRecipient", "BadDomain"})
 _MESSAGE_ID = re.compile(r"^message-id:[ \t]*(<[^<>\s]{1,996}>)", re.IGNORECASE | re.MULTILINE)
 
 

@@ -94,3 +94,10 @@ def test_the_listener_takes_mail_until_it_is_told_to_end(
     assert listener.wait(15) == 0, log.read_text()
     assert world.apply() == 1
     assert world.status(person) == "bounced"
+
+
+def test_a_place_that_is_none_is_named_as_the_setting_it_is(environment: dict[str, str]) -> None:
+    done = run(environment, "inbound", "listen", "--host", "192.0.2.1")
+    assert done.returncode == 2
+    assert b"inbound.host" in done.stderr
+    assert b"web.host" not in done.stderr

@@ -14,7 +14,7 @@ from mailer.campaign.published.queries import add_old
 from mailer.campaign.tables import campaigns
 from mailer.delivery import ledger
 from mailer.delivery.fuse import queries as fuse_queries
-from subscribers.transfer.importing import import_csv
+from subscribers.transfer.importing import import_people
 from subscribers.transfer.model import Import
 from tests.integration.feedback.world import rendering
 from tests.integration.outgoing.conftest import Telling
@@ -67,11 +67,11 @@ def test_an_import_is_one_piece_of_news_and_a_dry_run_none(
     telling.add(receiver.url)
     file = BytesIO(b"email\n" + b"".join(b"p%d@example.org\n" % n for n in range(50)))
     order = Import(newsletter=world.newsletters["weekly"], keyring=world.keyring, now=world.now)
-    import_csv(world.database, file, replace(order, dry_run=True))
+    import_people(world.database, file, replace(order, dry_run=True))
     assert telling.log() == []
-    import_csv(world.database, file, order)
+    import_people(world.database, file, order)
     # A second time nothing changes.
-    import_csv(world.database, file, order)
+    import_people(world.database, file, order)
     telling.tell()
     assert receiver.types == ["import.taken"]
     assert receiver.got[0].told["data"] == {"newsletter": "weekly", "added": 50, "updated": 0}

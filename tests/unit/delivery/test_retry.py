@@ -43,7 +43,7 @@ def outcome(
 EXPECTED = {
     "no-such-user": ("retry-slowly", "suppress"),
     "no-such-domain": ("retry-slowly", "suppress"),
-    "disabled": ("retry-soon", "suppress"),
+    "disabled": ("retry-soon", "give-up"),
     "moved": ("retry-slowly", "suppress"),
     "bad-address": ("retry-slowly", "suppress"),
     "mailbox-full": ("retry-slowly", "give-up"),

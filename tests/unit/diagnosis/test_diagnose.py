@@ -24,11 +24,11 @@ REPLIES: dict[str, tuple[int, str | None, str, Reason, bool]] = {
         550, "5.2.1",
         "The email account that you tried to reach is disabled. For more information, go to "
         "https://support.google.com/mail/?p=DisabledUser - gsmtp",
-        Reason.DISABLED, HARD,
+        Reason.DISABLED, SOFT,
     ),
     "gmail inactive": (
         550, "5.2.1", "The email account that you tried to reach is inactive.",
-        Reason.DISABLED, HARD,
+        Reason.DISABLED, SOFT,
     ),
     "gmail full for now": (
         452, "4.2.2",
@@ -147,7 +147,7 @@ REPLIES: dict[str, tuple[int, str | None, str, Reason, bool]] = {
         554, None,
         "30 Sorry, your message to reader@yahoo.com cannot be delivered. This mailbox is disabled "
         "(554.30).",
-        Reason.DISABLED, HARD,
+        Reason.DISABLED, SOFT,
     ),
     "yahoo deferred": (
         421, "4.7.0",

@@ -13,7 +13,8 @@ DOCUMENT = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text(encodi
 
 
 def test_its_examples_are_understood() -> None:
-    examples = re.findall(r"```json\n(.*?)```", DOCUMENT, re.DOTALL)
+    incoming = DOCUMENT.partition("## Telling your own systems")[0]
+    examples = re.findall(r"```json\n(.*?)```", incoming, re.DOTALL)
     reports = [generic.parse(example.encode()) for example in examples]
     assert [len(report.events) for report in reports] == [1, 2]
     assert all(report.mistakes == () for report in reports)

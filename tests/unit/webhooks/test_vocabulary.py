@@ -115,7 +115,7 @@ CASES: list[tuple[str, Json, str]] = [
     ("azure", {"eventType": "Microsoft.Communication.EmailDeliveryReportReceived", "data": {"status": "FilteredSpam"}}, "bounced soft spam"),
     ("azure", {"type": "Microsoft.Communication.EmailDeliveryReportReceived", "data": {"status": "Delivered"}}, "delivered"),
     ("kumomta", kumomta(550, "5.1.1", "user unknown"), "bounced hard no-such-user"),
-    ("kumomta", kumomta(550, "5.0.0", "no", name="InactiveMailbox"), "bounced hard disabled"),
+    ("kumomta", kumomta(550, "5.0.0", "no", name="InactiveMailbox"), "bounced soft disabled"),
     ("kumomta", kumomta(554, "5.7.1", "message looks like spam", "OOB"), "bounced soft spam"),
     ("kumomta", kumomta(451, "4.3.0", "later", "TransientFailure"), "deferred"),
     ("kumomta", {"type": "Expiration"}, "bounced soft network"),
@@ -123,7 +123,7 @@ CASES: list[tuple[str, Json, str]] = [
     ("kumomta", {"type": "Feedback", "feedback_report": {"feedback_type": "opt-out"}}, "unsubscribed"),
     ("zonemta", {"id": "1", "category": "greylist", "response": "451 4.7.1 greylisted"}, "bounced soft greylisted"),
     ("haraka", {"event": "deferred"}, "deferred"),
-    ("haraka", {"event": "bounce", "response": "550 5.2.1 mailbox disabled"}, "bounced hard disabled"),
+    ("haraka", {"event": "bounce", "response": "550 5.2.1 mailbox disabled"}, "bounced soft disabled"),
 ]  # fmt: skip
 
 
