@@ -72,7 +72,7 @@ def test_every_reason_has_a_treatment(reason: Reason, hard: bool) -> None:
 
 def test_only_what_is_about_the_address_suppresses_it() -> None:
     suppressing = {reason for reason, both in TREATMENTS.items() if both.for_good == "suppress"}
-    assert suppressing == ABOUT_ADDRESS - {Reason.MAILBOX_FULL}
+    assert suppressing == ABOUT_ADDRESS - {Reason.MAILBOX_FULL, Reason.DISABLED}
     assert not [reason for reason, both in TREATMENTS.items() if both.passing == "suppress"]
 
 
