@@ -52,7 +52,7 @@ bench: install ## Measure, and write docs/benchmarks.md
 bench-bounces: install ## Read real bounces beside other readers; PRESSRUN_CORPUS names their folder
 	@$(BIN)/python -m bench.bounces
 
-chaos: install services ## The long tests: kills, wipes, pauses
+chaos: install services ## The long tests: faults everywhere, long histories, Postfix, a soak
 	$(BIN)/python -m pytest -m chaos $(PYTEST_ARGS)
 
 lock: install ## Resolve the dependencies anew and write requirements.lock

