@@ -1,5 +1,5 @@
 #!/bin/sh
-# Brings what the tests need and wheels do not carry: PostgreSQL, RabbitMQ, Postfix's smtp-sink,
+# Brings what the tests need and wheels do not carry: PostgreSQL, RabbitMQ, Postfix's smtp-sink, Dovecot,
 # and what judges renderings: Chromium and fonts, SpamAssassin, the reference MJML and axe-core.
 # On Debian as root they are installed, once, and never started. Whoever is not root uses the
 # PostgreSQL that a wheel carries; what can't be had is named. With CI=true that is an error.
@@ -14,6 +14,7 @@ if [ "$(id -u)" = 0 ] && [ ! -e /usr/lib/rabbitmq/bin/rabbitmq-server ]; then
 fi
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
 command -v smtp-sink >/dev/null 2>&1 || missing="$missing postfix"
+command -v dovecot >/dev/null 2>&1 || missing="$missing dovecot-imapd dovecot-pop3d"
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 fc-list 2>/dev/null | grep -q "Noto Sans Devanagari" || missing="$missing fontconfig fonts-noto-core"
 fc-list 2>/dev/null | grep -q "Noto Sans CJK" || missing="$missing fonts-noto-cjk"
