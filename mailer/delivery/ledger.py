@@ -78,6 +78,7 @@ def record_outcomes(session: Session, decisions: Sequence[Decision], *, now: dat
         those = [d for d in decisions if d.outcome.verdict is verdict]
         if those:
             _move(session, verdict, those, now=now)
+    _settle_heard_of(session, decisions, now=now)
     if any(d.due_at for d in decisions):
         _reopen(session, decisions, now=now)
 
@@ -234,6 +235,14 @@ def settle(session: Session, delivery_id: int, *, at: datetime, evidence: str) -
     return True
 
 
+def _settle_heard_of(session: Session, decisions: Sequence[Decision], *, now: datetime) -> None:
+    """What was told of copies whose reply was still waited for says that they had left."""
+    ids = [d.outcome.delivery_id for d in decisions if d.outcome.verdict is Verdict.UNKNOWN]
+    heard = select(deliveries.c.id).where(deliveries.c.id.in_(ids), orphans.heard_of())
+    for delivery_id in sorted(session.execute(heard).scalars()) if ids else ():
+        settle(session, delivery_id, at=now, evidence="it was heard of before its reply was missed")
+
+
 def requeue_unknown(
     session: Session,
     campaign_id: int,
@@ -245,8 +254,8 @@ def requeue_unknown(
     """Put the unknown copies of a campaign back (policy `resend`); gives how many.
 
     `not_before` is the last moment at which the copy may still have been under way: only what
-    became unknown before it is put back. Somebody may get two copies by this, so it is done
-    once a copy, and only for those first tried after `tried_since`.
+    became unknown before it is put back, and nothing was heard of. Somebody may get two copies by
+    this, so it is done once a copy, and only for those first tried after `tried_since`.
     """
     presumptions = (
         select(func.count())
@@ -261,6 +270,7 @@ def requeue_unknown(
             deliveries.c.changed_at <= not_before,
             deliveries.c.first_at > tried_since,
             presumptions <= 1,
+            ~orphans.heard_of(),
         )
         .values(state=DeliveryState.QUEUED, reason=None, due_at=now, changed_at=now)
         .returning(deliveries.c.chunk_id)

@@ -9,7 +9,20 @@ from sqlalchemy.orm import Session
 
 from mailer.delivery.model import DeliveryState, Phase, Verdict
 from mailer.delivery.tables import deliveries, intents, outcomes
+from subscribers.event import EventType
 from subscribers.reason import Reason
+from subscribers.tables import events
+
+#: Events that prove that a copy had left, beside those that its row notes as `later`.
+_PROOFS = (EventType.DEFERRED, EventType.OPENED, EventType.CLICKED, EventType.AUTO_REPLY)
+
+
+def heard_of() -> ColumnElement[bool]:
+    """Whether something was told of a delivery that nobody could tell of a copy that never left."""
+    told = exists().where(
+        events.c.delivery_id == deliveries.c.id, or_(*(events.c.type == one for one in _PROOFS))
+    )
+    return or_(deliveries.c.later.is_not(None), told)
 
 
 def give_up_orphans(session: Session, chunk_id: int, token: int, *, now: datetime) -> None:
@@ -29,16 +42,16 @@ def give_up_orphans(session: Session, chunk_id: int, token: int, *, now: datetim
         return
     ids = [row.delivery_id for row in lost]
     # Something was heard of a copy before its worker was missed: then it did leave.
-    heard_of = deliveries.c.later.is_not(None)
+    left = heard_of()
     given_up = session.execute(
         update(deliveries)
         .where(deliveries.c.id.in_(ids), deliveries.c.state == DeliveryState.SENDING)
         .values(
-            state=case((heard_of, DeliveryState.SENT.value), else_=DeliveryState.UNKNOWN.value),
-            reason=case((heard_of, null()), else_=Reason.UNKNOWN.value),
+            state=case((left, DeliveryState.SENT.value), else_=DeliveryState.UNKNOWN.value),
+            reason=case((left, null()), else_=Reason.UNKNOWN.value),
             changed_at=now,
         )
-        .returning(deliveries.c.id, deliveries.c.attempt, deliveries.c.later)
+        .returning(deliveries.c.id, deliveries.c.attempt, deliveries.c.state, deliveries.c.later)
     ).all()
     if given_up:
         session.execute(
@@ -47,12 +60,12 @@ def give_up_orphans(session: Session, chunk_id: int, token: int, *, now: datetim
                 {
                     "delivery_id": row.id,
                     "attempt": row.attempt,
-                    "verdict": Verdict.SENT if row.later else Verdict.UNKNOWN,
+                    "verdict": Verdict.SENT if row.state == DeliveryState.SENT else Verdict.UNKNOWN,
                     "phase": Phase.REPLY,
                     "code": 0,
                     "reason": Reason.UNKNOWN,
-                    "reply": f"the worker is gone; it was reported {row.later}"
-                    if row.later
+                    "reply": f"the worker is gone; it was heard of: {row.later or 'events'}"
+                    if row.state == DeliveryState.SENT
                     else "the worker that held this copy is gone",
                     "at": now,
                     "recorded_at": now,

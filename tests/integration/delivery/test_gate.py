@@ -13,6 +13,8 @@ from mailer.delivery import gate, ledger
 from mailer.delivery.model import DeliveryState, Verdict
 from mailer.delivery.retry import Decision
 from mailer.delivery.tables import deliveries
+from subscribers.event import Event, EventType
+from subscribers.record import record_all
 from subscribers.tables import newsletters, subscribers
 from tests.integration.delivery.conftest import LATE, World
 
@@ -326,6 +328,57 @@ def test_what_was_heard_of_before_its_worker_was_missed_is_sent(
     world.now += timedelta(seconds=61)
     assert world.claim(worker="b")
     assert world.states(campaign)[:2] == ["sent", "unknown"]
+
+
+def look_at(world: World, delivery_id: int, kind: EventType) -> None:
+    """Somebody looks at a copy."""
+    event = Event(
+        type=kind,
+        at=world.now,
+        source="track",
+        source_id=f"{kind}-{delivery_id}",
+        delivery_id=delivery_id,
+    )
+    with world.database.write() as session:
+        record_all(session, [event], now=world.now)
+
+
+@pytest.mark.parametrize("kind", [EventType.CLICKED, EventType.OPENED])
+def test_what_was_looked_at_before_its_worker_was_missed_is_sent(
+    world: World, campaign: int, kind: EventType
+) -> None:
+    dead, ids = world.claim(), world.ids(campaign)
+    assert dead
+    world.pass_gate(dead, ids[:2])
+    look_at(world, ids[0], kind)
+    world.now += timedelta(seconds=61)
+    assert world.claim(worker="b")
+    assert world.states(campaign)[:2] == ["sent", "unknown"]
+
+
+@pytest.mark.parametrize("heard", ["delivered", "clicked"])
+def test_what_was_heard_of_before_its_reply_was_missed_is_sent(
+    world: World, campaign: int, heard: str
+) -> None:
+    claim, ids = world.claim(), world.ids(campaign)
+    assert claim
+    world.pass_gate(claim, ids[:2])
+    if heard == "clicked":
+        look_at(world, ids[0], EventType.CLICKED)
+    else:
+        with world.database.write() as session:
+            session.execute(
+                update(deliveries).where(deliveries.c.id == ids[0]).values(later=heard)
+            )
+    record(world, *(world.outcome(i, Verdict.UNKNOWN, code=0) for i in ids[:2]))
+    assert world.states(campaign)[:2] == ["sent", "unknown"]
+    # Heard of in the very moment in which it became unknown.
+    look_at(world, ids[1], EventType.CLICKED)
+    with world.database.write() as session:
+        put_back = ledger.requeue_unknown(
+            session, campaign, now=world.now, not_before=world.now, tried_since=world.now - LATE
+        )
+    assert put_back == 0
 
 
 @pytest.mark.parametrize(("policy", "back"), [("hold", 0), ("resend", 2)])
