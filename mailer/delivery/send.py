@@ -118,8 +118,7 @@ class Sender:
         finally:
             self._stopping.set()
             await self._land(at_work)
-            recording.cancel()
-            await self._close()
+            await self._close(recording)
 
     async def drain(self, campaign_id: int) -> None:
         """Send what is due of one campaign and return: tests, and small notices."""
@@ -129,10 +128,12 @@ class Sender:
             while claim := await self._claim(campaign_id=campaign_id):
                 await self._work(claim)
         finally:
-            recording.cancel()
-            await self._close()
+            await self._close(recording)
 
-    async def _close(self) -> None:
+    async def _close(self, recording: asyncio.Task[None]) -> None:
+        recording.cancel()
+        # Outcomes that it could not write are put back for the last flush.
+        await asyncio.wait([recording])
         await self._relays.close()
         await self._recorder.flush()
         self._threads.close()

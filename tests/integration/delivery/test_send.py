@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from threading import Thread
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from mailer.campaign import queries as campaign_queries
 from mailer.delivery import ledger
@@ -245,6 +245,30 @@ def test_stopping_leaves_nothing_unknown(now_world: World, smtp_sink: SmtpSink) 
         plant.wait(over(now_world, campaign))
     assert set(now_world.states(campaign)) == {"sent"}
     assert copies(smtp_sink) == Counter(people)
+
+
+def test_stopping_waits_for_a_database_that_takes_no_outcomes(
+    now_world: World, smtp_sink: SmtpSink
+) -> None:
+    if not now_world.database.is_sqlite:
+        pytest.skip("the refusal is made by a trigger of SQLite")
+    people = [f"p{n}@example.com" for n in range(5)]
+    now_world.add_people(*people)
+    campaign = now_world.add_campaign()
+    refusing = "CREATE TRIGGER busy BEFORE INSERT ON outcomes BEGIN {} END"
+    with now_world.database.write() as session:
+        session.execute(text(refusing.format("SELECT RAISE(ABORT, 'database is locked');")))
+    told = settings(now_world, smtp_sink)
+    told = told.model_copy(
+        update={"sending": QUICK.model_copy(update={"grace_seconds": 0.2})}
+    )
+    with Plant(now_world, told) as plant:
+        plant.wait(lambda: len(smtp_sink.received) == len(people))
+        plant.sender.stop()
+        plant.threads[0].join(1.5)
+        with now_world.database.write() as session:
+            session.execute(text("DROP TRIGGER busy"))
+    assert now_world.states(campaign) == ["sent"] * len(people)
 
 
 def test_cancel_ends_it_and_the_books_close(now_world: World, smtp_sink: SmtpSink) -> None:
