@@ -65,11 +65,14 @@ def send_test(
     if logging.getLogger().level > logging.DEBUG:
         # What goes wrong is said below, once, in the words of this command.
         logging.getLogger("mailer").setLevel(logging.CRITICAL)
-    results = [_send_test(here, which, frozen, text) for text in to]
+    # All are read before any is mailed: a mistake in the second must not leave the first sent.
+    addresses = [address.parse(text) for text in to]
+    results = [_send_test(here, which, frozen, one) for one in addresses]
     if as_json:
         emit_json(results)
     for result in results:
-        line = f"{result['state']}: {result['to']} {result['evidence']}".rstrip()
+        said = f"{result['state']}: {result['to']} {result['evidence']}".rstrip()
+        line = f"{said} (campaign {result['campaign']})"
         if result["state"] != DeliveryState.SENT:
             warn(f"mailer: {line}")
         elif not as_json:
@@ -78,8 +81,9 @@ def send_test(
         raise typer.Exit(FAILED)
 
 
-def _send_test(here: Runtime, which: Newsletter, frozen: Frozen, text: str) -> dict[str, str]:
-    to = address.parse(text)
+def _send_test(
+    here: Runtime, which: Newsletter, frozen: Frozen, to: address.Address
+) -> dict[str, object]:
     now = datetime.now(UTC)
     with here.database.write() as session:
         campaign_queries.keep_images(session, frozen.images, now=now)
@@ -105,7 +109,7 @@ def _send_test(here: Runtime, which: Newsletter, frozen: Frozen, text: str) -> d
         story = delivery_queries.story(session, delivery_id)
         state = delivery_queries.state_of(session, delivery_id)
     evidence = campaign.pause_reason or (story[-1].evidence if story else sender.trouble)
-    return {"to": to.as_given, "state": state, "evidence": evidence}
+    return {"to": to.as_given, "campaign": campaign_id, "state": state, "evidence": evidence}
 
 
 def schedule(

@@ -111,6 +111,7 @@ def test_a_theme_that_is_broken(home: Home, name: str, text: str, words: tuple[s
         (("campaign", "explain", "ann@example.com", "77"), "`mailer campaign list`"),
         (("campaign", "explain", "nobody", "77"), "has no @"),
         (("campaign", "test", "issue.md", "--to", "nobody"), "has no @"),
+        (("campaign", "test", "issue.md", "--to", "me@example.com", "--to", "nobody"), "has no @"),
     ],
     ids=lambda value: "-".join(value[1:])[:60] if isinstance(value, tuple) else "",
 )
