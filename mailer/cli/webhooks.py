@@ -74,6 +74,10 @@ def replay(
     settings = runtime().settings
     known = PROVIDERS.get(provider)
     if known is None:
+        if provider == "generic":
+            raise UsersMistake(
+                "the generic webhook has no sample; docs/webhooks.md shows how to sign and post one"
+            )
         names = ", ".join(PROVIDERS)
         raise UsersMistake(f"no provider is called {provider}; there are: {names}")
     providers.check(settings)

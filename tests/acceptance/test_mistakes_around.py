@@ -19,6 +19,10 @@ def test_a_relay_that_is_out_of_reach(home: Home) -> None:
     home.mailer(*TEST).mistake("me@example.com", "127.0.0.1", "relay", code=1)
 
 
+def test_the_generic_webhook_has_no_sample(home: Home) -> None:
+    home.mailer("webhooks", "test", "generic").mistake("no sample", "docs/webhooks.md")
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
