@@ -13,7 +13,7 @@ from mailer.backup.make import make
 from mailer.backup.restore import restore as bring_back
 from mailer.cli.campaign_options import Json
 from mailer.cli.init_installation import write_new
-from mailer.cli.output import emit_json, progress, say, warn
+from mailer.cli.output import emit_json, plain, progress, say, show_table, warn
 from mailer.cli.runtime import Runtime, read_keys, runtime
 from mailer.errors import KeysMissing
 from subscribers.errors import UsersMistake
@@ -73,7 +73,7 @@ def restore(
     here = runtime()
     if dry_run:
         with archive.opened(file) as (manifest, _):
-            emit_json(_told(manifest))
+            tell_contents(_told(manifest), as_json=as_json)
         return
     with archive.opened(file) as (_, tar):
         keys = keys_to_write(archive.keys_of(tar), here)
@@ -113,6 +113,21 @@ def _told(manifest: archive.Manifest) -> dict[str, object]:
     }
 
 
+def tell_contents(told: dict[str, object], *, as_json: bool) -> None:
+    """Say what a backup or an export holds, for a dry run."""
+    if as_json:
+        emit_json(told)
+        return
+    rows = told.pop("rows")
+    told["with_keys"] = "yes" if told["with_keys"] else "no"
+    facts = [(name.replace("_", " "), plain(value)) for name, value in told.items()]
+    tables = sorted(rows.items()) if isinstance(rows, dict) else []
+    show_table(
+        ("what", "is"), [*facts, *((f"{name} rows", count) for name, count in tables if count)]
+    )
+    say("a dry run: nothing was changed")
+
+
 def keys_to_write(kept: str | None, here: Runtime) -> str | None:
     """The keys to be written, of those that came along; raises UsersMistake, KeysMissing."""
     try:
@@ -121,7 +136,10 @@ def keys_to_write(kept: str | None, here: Runtime) -> str | None:
         if here.settings.keys_file.exists():
             raise
         if kept is None:
-            raise
+            raise KeysMissing(
+                f"{here.settings.keys_file}: there is no such file, and no keys are in what is to"
+                " be brought back: put the old pressrun.keys there first"
+            ) from None
         Keyring.parse(kept)
         return kept
     if kept is not None and Keyring.parse(kept) != Keyring.parse(present):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.cli.backup import keys_to_write
+from mailer.cli.backup import keys_to_write, tell_contents
 from mailer.cli.campaign_options import Json
 from mailer.cli.init_installation import write_new
 from mailer.cli.output import emit_json, progress, say, warn
@@ -96,7 +96,7 @@ def import_everything(
     here = runtime()
     manifest, kept = look(source)
     if dry_run:
-        emit_json(_told(manifest))
+        tell_contents(_told(manifest), as_json=as_json)
         return
     keys = keys_to_write(kept, here)
     _refuse_others(manifest, keys, here)

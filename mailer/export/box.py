@@ -82,6 +82,8 @@ def _private(path: Path) -> BinaryIO:
 @contextmanager
 def reading(source: Path) -> Iterator[Opener]:
     """The files of an export; raises ExportInvalid where one is missing or broken."""
+    if not source.exists():
+        raise ExportInvalid(f"{source}: there is no such file or folder")
     try:
         if source.is_dir():
             yield lambda name: (source / name).open("rb")

@@ -104,7 +104,7 @@ def test_keys_come_along_unless_told_otherwise(home_on_sqlite: Home, tmp_path: P
     with tarfile.open(home.folder / "bare.tar.gz") as tar:
         assert tar.getnames() == ["manifest.json", "pressrun.db"]
     move(home, f"sqlite:///{tmp_path / 'new.db'}").dispose()
-    assert "keys can't be read" in home.run("restore", "bare.tar.gz", code=2).err
+    assert "put the old pressrun.keys there" in home.run("restore", "bare.tar.gz", code=2).err
     home.run("restore", FILE)
     keys = home.folder / "pressrun.keys"
     assert keys.read_text() == text
@@ -211,10 +211,13 @@ def rewrite(file: Path, harm: str) -> None:
 def test_a_dry_run_says_what_is_in_it(home_on_sqlite: Home) -> None:
     home = home_on_sqlite
     home.run("backup", FILE)
-    told = json.loads(home.run("restore", FILE, "--dry-run").out)
+    told = json.loads(home.run("restore", FILE, "--dry-run", "--json").out)
     assert told["schema"] == migrations.STEPS[-1]
     assert told["with_keys"] is True
     assert told["rows"]["newsletters"] == 1
+    lines = home.run("restore", FILE, "--dry-run").out.splitlines()
+    assert "newsletters rows\t1" in lines
+    assert lines[-1] == "a dry run: nothing was changed"
 
 
 # -- what was under way ----------------------------------------------------------------------

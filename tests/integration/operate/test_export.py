@@ -102,7 +102,7 @@ def test_without_the_keys_nothing_is_imported(home_on_sqlite: Home, tmp_path: Pa
         assert "pressrun.keys" not in archive.namelist()
     text = (home.folder / "pressrun.keys").read_text()
     move(home, f"sqlite:///{tmp_path / 'new.db'}").dispose()
-    assert "keys can't be read" in home.run("import", "all", OUT, code=2).err
+    assert "put the old pressrun.keys there" in home.run("import", "all", OUT, code=2).err
     keys = home.folder / "pressrun.keys"
     keys.write_text(home.world.keyring.generate().to_text())
     assert "not the keys of the export" in home.run("import", "all", OUT, code=2).err
@@ -146,7 +146,7 @@ def test_nothing_is_overwritten_and_mistakes_are_one_line(home_on_sqlite: Home) 
     assert (home.folder / OUT).read_bytes() == before
     assert "there is no folder" in home.run("export", "all", "--out", "no/x.zip", code=2).err
     assert "no export of Pressrun" in home.run("import", "all", "pressrun.toml", code=2).err
-    assert "no export of Pressrun" in home.run("import", "all", "nowhere", code=2).err
+    assert "nowhere: there is no such file" in home.run("import", "all", "nowhere", code=2).err
     assert not [path for path in home.folder.iterdir() if path.name.startswith(".export")]
 
 
