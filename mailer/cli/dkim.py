@@ -16,7 +16,7 @@ from mailer.cli.init_installation import toml_text, write_new
 from mailer.cli.output import MISTAKE, emit_json, fail, say
 from mailer.cli.runtime import Runtime, runtime
 from mailer.delivery.dkim_keys import new_key, records
-from mailer.delivery.sign import checked_domain, checked_selector
+from mailer.delivery.sign import Signer, checked_domain, checked_selector
 from mailer.settings import DkimSettings, config_file
 from mailer.zone import Record
 from subscribers import address
@@ -47,7 +47,8 @@ def new(
 ) -> None:
     """Make a key, and show the record to publish and the settings that use it.
 
-    The key is written beside the settings file, for its owner alone; nothing is overwritten.
+    The key is written beside the settings file, for its owner alone; nothing is overwritten:
+    with --add, one made before is put to use.
     Make an RSA key first, which every receiver knows. To change keys: make one with another
     selector, publish its record, wait a day, then change the settings.
 
@@ -61,21 +62,26 @@ def new(
     key = file.parent / f"dkim-{chosen}.pem"
     lines = {f"{kind}_selector": chosen, f"{kind}_key": key.name}
     text = _with_settings(file, signs, lines) if add else None
-    write_new(key, new_key(is_ed25519=ed25519), mode=0o600)
+    is_made = text is None or not key.exists()
+    if is_made:
+        write_new(key, new_key(is_ed25519=ed25519), mode=0o600)
+    used = DkimSettings.model_validate(
+        {"domain": signs, f"{kind}_selector": chosen, f"{kind}_key": key}
+    )
+    Signer.load(used)  # one that was there already may be of another kind, or no key at all
+    [record] = records(used)
     if text is not None:
         _replace(file, text)
-    used = {"domain": signs, f"{kind}_selector": chosen, f"{kind}_key": key}
-    [record] = records(DkimSettings.model_validate(used))
     if as_json:
         emit_json({"key": str(key), "settings": {"domain": signs, **lines}, **_shown(record)})
         return
-    say(f"made      {key}; back it up, and keep it to yourself")
+    say(f"{'made     ' if is_made else 'there    '} {key}; back it up, and keep it to yourself")
     _show(record)
     say()
     if add:
         say(f"added to {file}; processes that run take it in when they are restarted.")
     else:
-        say(f"Then add to {file} (or let --add do it):")
+        say(f"Then add to {file} (or the same command with --add does it):")
         say("\n".join(_toml(signs, lines)))
     say("`mailer doctor` tells when the world can see the record.")
 

@@ -68,10 +68,19 @@ def test_long_values_are_cut_into_strings(home: Home) -> None:
 def test_a_key_is_never_overwritten(home: Home) -> None:
     home.run("dkim", "new", "--selector", "s1")
     before = (home.folder / "dkim-s1.pem").read_bytes()
-    said = home.run("dkim", "new", "--selector", "s1", "--add", code=2)
+    said = home.run("dkim", "new", "--selector", "s1", code=2)
     assert "is there already" in said.err
+    said = home.run("dkim", "new", "--selector", "s1", "--ed25519", "--add", code=2)
+    assert "dkim-s1.pem" in said.err
     assert (home.folder / "dkim-s1.pem").read_bytes() == before
     assert "dkim" not in tomllib.loads(home.settings.read_text())
+
+
+def test_a_key_whose_record_was_published_first_is_put_to_use(home: Home) -> None:
+    published = json.loads(home.run("dkim", "new", "--selector", "s1", "--json").out)["value"]
+    assert "there     " in home.run("dkim", "new", "--selector", "s1", "--add").out
+    assert json.loads(home.run("dkim", "show", "--json").out)[0]["value"] == published
+    assert is_verified(home, published)
 
 
 def test_the_second_kind_joins_the_first_and_a_second_of_a_kind_does_not(home: Home) -> None:
