@@ -28,7 +28,7 @@ def replay(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would change.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Change it without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Change it without asking.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
 ) -> None:
     """Judge all recorded bounces anew, by today's rules and each newsletter's policy.

@@ -117,7 +117,7 @@ def unparsed(
     number: Annotated[
         int | None, typer.Argument(help="Print this message itself, as it came.")
     ] = None,
-    most: Annotated[int, typer.Option(help="List so many at most.", min=1)] = 50,
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
 ) -> None:
     """List what came by mail and was not understood, or print one such message.
@@ -133,7 +133,7 @@ def unparsed(
                 )
             sys.stdout.buffer.write(body)
             return
-        rows = queries.not_understood(session, MAIL, most=most)
+        rows = queries.not_understood(session, MAIL, most=limit)
     if as_json:
         emit_json(rows)
         return

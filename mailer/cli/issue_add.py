@@ -145,7 +145,7 @@ def enrich(
     images: Annotated[
         bool, typer.Option("--images/--no-images", help="Give cards the image of their page.")
     ] = True,
-    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
