@@ -131,7 +131,7 @@ def main() -> None:
 
 def _tell_usage(exc: typer.TyperException) -> NoReturn:
     """One line: what can't be understood of the command line, and who explains it."""
-    words = " ".join(exc.format_message().split())
+    words = " ".join(exc.format_message().split()).replace(": Value error, ", ": ")
     if words:  # without words it is a group without a command, whose help is out already
         context = getattr(exc, "ctx", None)
         command = context.command_path if context else "mailer"

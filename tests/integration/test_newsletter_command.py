@@ -141,6 +141,7 @@ def test_what_is_set_is_shown_and_kept(mailer: Run, database_url: str) -> None:
         (("--soft-bounce-limit", "0"), "--soft-bounce-limit: 0 is out of range"),
         (("--soft-bounce-days", "99999999999"), "--soft-bounce-days: 99999999999 is out of range"),
         (("--give-up-after", "999999d"), "--give-up-after: '999999d' is out of range"),
+        (("--tracking", "bogus"), "'--tracking': 'bogus' is not one of"),
         (("--give-up-after", "soon"), "--give-up-after: 'soon' is no span of time"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
