@@ -55,8 +55,8 @@ def _before_the_ack() -> None:
         woken.set()
         threading.Event().wait()
 
-    async def doomed(self: Recorder, taken: Taken) -> None:
-        await done(self, taken)
+    def doomed(self: Recorder, taken: Taken) -> None:
+        done(self, taken)
         if taken.pending and woken.is_set():
             _die()
 
