@@ -45,6 +45,8 @@ QUICK = {
     "PRESSRUN_RELAY__CONNECTIONS": "4",
 }
 MAX_OPEN_INTENTS = 32
+#: Whose newsletter it is, and who is told of trouble with it.
+OWNER = "weekly@example.com"
 
 
 @dataclass
@@ -85,7 +87,7 @@ class Installation:
                     slug="weekly",
                     name="Weekly",
                     from_name="Weekly",
-                    from_address="weekly@example.com",
+                    from_address=OWNER,
                     postal_address="1 Road, Town",
                     url="https://example.com",
                     double_opt_in=False,
@@ -207,8 +209,12 @@ class Installation:
     # -- what is so -----------------------------------------------------------------------
 
     def accepted(self) -> list[sinks.Accepted]:
-        """What the sink took: the truth."""
-        return sinks.read_log(self.sink_log)
+        """What the sink took for readers: the truth."""
+        return [mail for mail in sinks.read_log(self.sink_log) if mail.rcpt != OWNER]
+
+    def alarms(self) -> list[sinks.Accepted]:
+        """What the sink took for the newsletter's owner."""
+        return [mail for mail in sinks.read_log(self.sink_log) if mail.rcpt == OWNER]
 
     def state(self, campaign: int) -> str:
         """The campaign's state."""

@@ -287,6 +287,7 @@ def test_fault_16_a_campaign_from_an_old_backup_waits_for_a_person(
         told = here.run("campaign", "status", str(campaign)).stdout
         assert "copies may already have left" in told
         assert f"mailer campaign resume {campaign}" in told
+        here.wait(lambda: len(here.alarms()) == 1)
         assert here.accepted() == []
         assert here.run("campaign", "resume", str(campaign)).returncode == 0
         here.wait_until_over(campaign)
@@ -376,6 +377,7 @@ def test_fault_32_content_that_can_not_be_read_pauses_its_campaign_and_no_other(
         here.wait(lambda: here.state(broken) == "paused")
         assert worker.poll() is None, here.words()
         assert "paused because" in here.run("campaign", "status", str(broken)).stdout
+        here.wait(lambda: len(here.alarms()) == 1)
         assert len(here.accepted()) == 20
 
 
