@@ -17,6 +17,8 @@ _TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json")
 #: What a table within a zip may unpack to; somebody with more has a file of its own.
 _LARGEST = 8 << 30
 _MOST_FILES = 10_000
+#: What a zip holds that is an Excel or OpenDocument file.
+_SPREADSHEET = frozenset({"[Content_Types].xml", "mimetype"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,8 @@ def open_source(file: BinaryIO, name: str) -> Iterator[Source]:
         return
     try:
         with zipfile.ZipFile(file) as archive:
+            if not _SPREADSHEET.isdisjoint(archive.namelist()):
+                raise ImportRefused("is a spreadsheet; export it as CSV, in the encoding UTF-8")
             tables = _tables(archive)
             if not tables:
                 raise ImportRefused("holds no CSV and no JSON lines; is it the right zip?")

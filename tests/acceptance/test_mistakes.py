@@ -147,9 +147,9 @@ def test_postgres_that_is_out_of_reach(home: Home, url: str, words: str) -> None
         ("cid@example.com,Cid\n", "people.csv:1: the first line is a person"),
         ("email,Email\na@example.com,b@example.com\n", "people.csv:1:2: two columns mean email"),
         (bytes(range(256)) * 20, "people.csv is no text; export it as CSV"),
-        (b"PK\x03\x04" + b"\0" * 500, "people.csv is no text; export it as CSV"),
+        (b"PK\x03\x04" + b"\0" * 500, "people.csv is a zip that can't be read"),
     ],
-    ids=["absent", "empty", "names", "no-header", "twice", "binary", "spreadsheet"],
+    ids=["absent", "empty", "names", "no-header", "twice", "binary", "torn"],
 )
 def test_a_csv_that_is_none(home: Home, content: str | bytes | None, words: str) -> None:
     (home.folder / "people.csv").unlink()

@@ -317,6 +317,8 @@ HOSTILE = {
     "no zip after all": (b"PK\x03\x04" + b"junk" * 50, "is a zip that can't be read"),
     "nothing in it": ("only.txt", "holds no list of people"),
     "no table in it": ("picture.png", "holds no CSV"),
+    "excel": ("[Content_Types].xml", "is a spreadsheet; export it as CSV"),
+    "opendocument": ("mimetype", "is a spreadsheet; export it as CSV"),
     "an array": (b'[{"email": "a@x.org"}]', "is one JSON array"),
     "a number": (b"{1}\n{2}\n", "is no JSON lines"),
     "deep": (b"{" + b'"a":{' * 5000, "is no JSON lines"),
