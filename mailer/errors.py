@@ -41,6 +41,10 @@ class AudienceEmpty(CampaignRefused):
     """Nobody would get it; `mailer subscribers stats` shows whom there is, and who left."""
 
 
+class MaildirUnusable(UsersMistake):
+    """This folder can't be made a Maildir; name one that is new, or another place."""
+
+
 class AlreadyScheduled(UsersMistake):
     """This issue was scheduled before; add --again to send it to those who have no copy."""
 

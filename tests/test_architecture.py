@@ -29,7 +29,7 @@ CONFINED = {
     "starlette": ("mailer.web.*",),
     "typer": ("mailer.cli.*",),
     "rich": ("mailer.cli.*",),
-    "aiosmtpd": ("mailer.cli.demo*", "mailer.feedback.listener"),
+    "aiosmtpd": ("mailer.cli.demo*", "mailer.cli.maildir_relay", "mailer.feedback.listener"),
     "httpx": ("mailer.fetch", "mailer.cli.demo*"),
     "alembic": ("mailer.migrations*",),
     "disposable_email_domains": ("subscribers.hygiene.flags",),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +19,7 @@ from mailer.campaign import times
 from mailer.campaign.freeze import Frozen, freeze, look_of
 from mailer.campaign.model import CampaignState, Canary
 from mailer.cli.campaign_options import Json, Yes
+from mailer.cli.maildir_relay import MaildirRelay, listening
 from mailer.cli.output import (
     FAILED,
     confirm,
@@ -31,9 +34,10 @@ from mailer.delivery import queries as delivery_queries
 from mailer.delivery.model import DeliveryState
 from mailer.delivery.plan import plan_single
 from mailer.delivery.send import Sender
-from mailer.errors import AudienceEmpty, TimeInvalid
+from mailer.errors import AudienceEmpty, MaildirUnusable, TimeInvalid
 from mailer.issue.parse import read
 from mailer.lint.lint import lint
+from mailer.settings import RelaySettings
 from subscribers import address, audience
 from subscribers.audience import AudienceCount
 from subscribers.model import Newsletter
@@ -49,14 +53,21 @@ def send_test(
     file: File,
     to: Annotated[list[str], typer.Option("--to", help="Where to send it; may be repeated.")],
     newsletter: Slug = None,
+    maildir: Annotated[
+        Path | None,
+        typer.Option(help="A folder to find the message in; no relay is asked, nothing leaves."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Send an issue to yourself, through the real relay, at once.
 
     Goes through the same gate and ledger as a campaign. Merge fields show their defaults, or
-    the subscriber's own values are not used; links work but change nothing.
+    the subscriber's own values are not used; links work but change nothing. With --maildir
+    it goes by SMTP to a server that lives as long as this command and writes a Maildir, which
+    any mail program reads: to look at the real message where no relay is at hand yet.
 
-    Example: `mailer campaign test issue.md --to me@example.com`
+    Examples: `mailer campaign test issue.md --to me@example.com`,
+    `mailer campaign test issue.md --to me@example.com --maildir mail`
     """
     here = runtime()
     which = here.newsletter(newsletter)
@@ -67,7 +78,8 @@ def send_test(
         logging.getLogger("mailer").setLevel(logging.CRITICAL)
     # All are read before any is mailed: a mistake in the second must not leave the first sent.
     addresses = [address.parse(text) for text in to]
-    results = [_send_test(here, which, frozen, one) for one in addresses]
+    with _relayed(here, maildir):
+        results = [_send_test(here, which, frozen, one) for one in addresses]
     if as_json:
         emit_json(results)
     for result in results:
@@ -77,8 +89,30 @@ def send_test(
             warn(f"mailer: {line}")
         elif not as_json:
             say(line)
+    if maildir and not as_json:
+        say(f"look into {maildir / 'new'}")
     if any(result["state"] != DeliveryState.SENT for result in results):
         raise typer.Exit(FAILED)
+
+
+@contextmanager
+def _relayed(here: Runtime, maildir: Path | None) -> Iterator[None]:
+    """For as long as this lasts, mail goes into a Maildir, if one is named."""
+    if maildir is None:
+        yield
+        return
+    try:
+        relay = MaildirRelay(maildir)
+    except OSError as exc:
+        raise MaildirUnusable(f"{maildir} can't be made a Maildir: {exc.strerror}") from exc
+    before = here.settings
+    with listening(relay):
+        local = RelaySettings(host="127.0.0.1", port=relay.port)
+        here.settings = before.model_copy(update={"relay": local, "relays": {}})
+        try:
+            yield
+        finally:
+            here.settings = before
 
 
 def _send_test(

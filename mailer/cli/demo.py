@@ -11,11 +11,12 @@ from mailer import migrations
 from mailer.cli.demo_content import campaign_of, schedule_campaign
 from mailer.cli.demo_feedback import leave, report_bounce
 from mailer.cli.demo_folder import DemoFolder, claimed
-from mailer.cli.demo_relay import DemoRelay, listening, messages
+from mailer.cli.demo_relay import DemoRelay
 from mailer.cli.demo_report import show_report
 from mailer.cli.demo_server import DemoServer, serving
 from mailer.cli.demo_stop import DemoFailed, Interrupted, Stop, stoppable
 from mailer.cli.demo_watch import OVER, Tell, watch
+from mailer.cli.maildir_relay import listening, messages
 from mailer.cli.output import say
 from mailer.cli.runtime import Runtime
 from mailer.settings import ignore_environment
@@ -71,7 +72,7 @@ def _play(folder: DemoFolder, size: int | None, stop: Stop, *, fresh: bool, keep
         folder.clear()
         campaign = None
     say(f"folder       {folder.path}, {'begun anew' if campaign is None else 'continued'}")
-    with listening(folder.maildir) as relay:
+    with listening(DemoRelay(folder.maildir)) as relay:
         here = _open(folder, relay_port=relay.port)
         campaign_id = campaign.id if campaign else schedule_campaign(here, folder, size, stop)
         stop.check()

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from mailer.cli.demo_folder import DemoFolder
-from mailer.cli.demo_relay import Received
 from mailer.cli.demo_server import DemoServer
 from mailer.cli.demo_stop import DemoFailed, Stop
 from mailer.cli.demo_watch import Tell
+from mailer.cli.maildir_relay import Received
 from mailer.cli.runtime import Runtime
 from mailer.webhooks.verify import verifier_of
 from subscribers import address

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from mailer.cli.campaign_books import show_balance
 from mailer.cli.demo_folder import DemoFolder
-from mailer.cli.demo_relay import Received, messages
 from mailer.cli.demo_stop import DemoFailed
+from mailer.cli.maildir_relay import Received, messages
 from mailer.cli.output import say
 from mailer.cli.runtime import Runtime
 from mailer.delivery import queries as delivery_queries

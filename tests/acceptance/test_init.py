@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -227,3 +228,19 @@ def converse(conversation: list[tuple[str, str]], cwd: Path) -> str:
         process.kill()
         os.close(ours)
     return screen
+
+
+def test_the_first_issue_lies_in_a_maildir_after_two_commands(tmp_path: Path) -> None:
+    assert mailer("init", *ANSWERS, "--yes", cwd=tmp_path).returncode == 0
+    to = ("--to", "no-reply@example.com", "--to", "ann@example.com")
+    sent = mailer("campaign", "test", "issue.md", *to, "--maildir", "mail", cwd=tmp_path)
+    assert sent.returncode == 0, sent.stderr
+    assert "look into mail/new" in sent.stdout
+    found = [message_from_bytes(each.read_bytes()) for each in (tmp_path / "mail/new").iterdir()]
+    assert {each["Delivered-To"] for each in found} == {"no-reply@example.com", "ann@example.com"}
+    assert {each.get_content_type() for each in found} == {"multipart/alternative"}
+
+    (tmp_path / "file").write_text("")
+    refused = mailer("campaign", "test", "issue.md", *to, "--maildir", "file", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.endswith("mailer: file can't be made a Maildir: Not a directory\n")
