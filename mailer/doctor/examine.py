@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mailer import migrations
 from mailer.doctor import machine
 from mailer.doctor.domains import Domains, own_addresses
 from mailer.doctor.model import Finding, error, ok
@@ -71,6 +72,8 @@ def _keyring(text: str | KeysMissing) -> Keyring:
 def _senders(database: Database) -> list[str]:
     """The From domains of all newsletters; none where the database can't tell."""
     try:
+        # Asking where there is no file would make one.
+        migrations.check(database)
         with database.read() as session:
             told = [one.from_address for one in people.newsletters(session)]
     except PressrunError:

@@ -241,6 +241,14 @@ def test_a_database_that_is_old_or_out_of_reach(home: Home) -> None:
     assert "hunter2" not in said.out
 
 
+def test_no_database_is_made_by_looking_for_it(home_on_sqlite: Home) -> None:
+    home = home_on_sqlite
+    lines = home.settings.read_text().split("\n")
+    home.configure('database_url = "sqlite:///none.db"', instead_of=lines[0])
+    assert look(home, GOOD, code=1)["database"].status is Status.ERROR
+    assert not [*home.folder.glob("none.db*")]
+
+
 def test_each_broker_is_greeted(home_on_sqlite: Home, broker_url: str | None) -> None:
     if broker_url:
         home_on_sqlite.configure(f'broker_url = "{broker_url}"')
