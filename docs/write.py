@@ -1,4 +1,4 @@
-"""Writes settings.md, cli.md and linter.md from the program itself: `python -m docs.write`."""
+"""Writes pages from the program itself, and the tutorial from its test: `python -m docs.write`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from pydantic.fields import FieldInfo
 from mailer.cli.app import app
 from mailer.issue.rules import Rule
 from mailer.settings import Settings
+from tests.acceptance.first_hour.story import HEAD, STORY
+from tests.acceptance.first_hour.telling import page as story_page
 
 DOCS = Path(__file__).parent
 _RULES = "## Rules\n\n*Written by `python -m docs.write` from `mailer/issue/rules.py`.*\n"
@@ -161,11 +163,17 @@ def linter_page() -> str:
     return head + "\n".join(lines) + "\n"
 
 
+def tutorial_page() -> str:
+    """The story that `tests/acceptance/test_first_hour.py` plays."""
+    return story_page(STORY, head=HEAD)
+
+
 def main() -> None:
     """Write the pages."""
     (DOCS / "settings.md").write_text(settings_page(), encoding="utf-8")
     (DOCS / "cli.md").write_text(cli_page(), encoding="utf-8")
     (DOCS / "linter.md").write_text(linter_page(), encoding="utf-8")
+    (DOCS / "tutorial.md").write_text(tutorial_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

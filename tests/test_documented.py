@@ -46,7 +46,7 @@ def test_every_setting_says_what_it_does(section: type[BaseModel]) -> None:
     assert [name for name in write.own_fields(section) if not meanings.get(name)] == []
 
 
-@pytest.mark.parametrize("page", ["settings", "cli", "linter"])
+@pytest.mark.parametrize("page", ["settings", "cli", "linter", "tutorial"])
 def test_the_page_is_what_the_program_says(page: str) -> None:
     written = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
     assert written == getattr(write, f"{page}_page")(), "run: python -m docs.write"

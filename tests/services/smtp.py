@@ -78,6 +78,10 @@ class SmtpSink:
         """
         self._scripts[recipient, phase] = deque(replies)
 
+    def demand(self, name: str, password: str) -> None:
+        """Take no other login from now on."""
+        self._login = (name, password)
+
     def copies(self, recipient: str) -> list[Received]:
         """What this recipient got."""
         return [mail for mail in self.received if recipient in mail.recipients]
