@@ -38,15 +38,16 @@ def resolve_all(
     numbers = [_number(one, keyring, now) for one in reported]
     copies = queries.copies_of(session, {number for number in numbers if number is not None})
     others = {
-        one.provider_id
+        name
         for one, number in zip(reported, numbers, strict=True)
-        if one.provider_id and not _has_token(one) and number not in copies
+        if not _has_token(one) and number not in copies
+        for name in _ids(one)
     }
     by_id = queries.copies_of_provider_ids(session, others) if others else {}
     found: list[Copy | Ignored] = []
     for one, number in zip(reported, numbers, strict=True):
         copy = copies.get(number) if number is not None else None
-        named = [copy] if copy else by_id.get(one.provider_id, [])
+        named = [copy] if copy else [c for name in _ids(one) for c in by_id.get(name, [])]
         found.append(_by_token(named) if _has_token(one) else _by_address(one, named, keyring))
     return found
 
@@ -68,6 +69,11 @@ def _read_token(reported: ReportedEvent, text: str, keyring: Keyring, now: datet
         with suppress(TokenInvalid):
             return read(keyring, Scope.UNSUBSCRIBE, text.strip(), now=now)
     return number
+
+
+def _ids(reported: ReportedEvent) -> list[str]:
+    """The provider's ids of a message, best first."""
+    return [name for name in (reported.provider_id, reported.other_id) if name]
 
 
 def _has_token(reported: ReportedEvent) -> bool:

@@ -98,7 +98,7 @@ def _events(item: Item, received: Received) -> Iterator[ReportedEvent]:
             recipient=address,
             hardness=hardness,
             reason=reason,
-            token=mail.token("headers") or mail.return_path("source"),
+            token=mail.token("tags") or mail.token("headers") or mail.return_path("source"),
             message_id=header(headers, "message-id"),
             provider_id=mail.text("messageId", most=255),
             text=said,

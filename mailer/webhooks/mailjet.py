@@ -72,6 +72,8 @@ def _events(item: Item, received: Received) -> Iterator[ReportedEvent]:
         reason=reason,
         token=item.token("Payload") or item.token("CustomID"),
         provider_id=item.text("MessageID", most=255),
+        # What its relay says in a 250.
+        other_id=item.text("Message_GUID", most=255),
         text=said,
     )
 

@@ -51,7 +51,7 @@ class ReportedEvent:
     `id` is the reporter's own, `at` aware UTC, `recipient` the address as reported. The event
     names a delivery by `token` (from our Return-Path or headers), or by `message_id` or
     `provider_id` together with the recipient. `tokens` are what may be such tokens, best first.
-    `text` is what the receiving server said.
+    `other_id` is a second one, where a provider has two. `text` is what the receiving server said.
     """
 
     id: str
@@ -64,6 +64,7 @@ class ReportedEvent:
     tokens: tuple[str, ...] = ()
     message_id: str = ""
     provider_id: str = ""
+    other_id: str = ""
     text: str = ""
 
 

@@ -121,8 +121,10 @@ class Item:
         if isinstance(value, str):
             value = _json_or_none(value)
         for name, given in _pairs(value):
-            if name.lower().replace("_", "-") in _TOKEN_NAMES and isinstance(given, str):
-                return UNFIT.sub("", given).strip()[:320]
+            # SES lists the values of a tag.
+            told = given[0] if isinstance(given, list) and len(given) == 1 else given
+            if name.lower().replace("_", "-") in _TOKEN_NAMES and isinstance(told, str):
+                return UNFIT.sub("", told).strip()[:320]
         return ""
 
     def return_path(self, *path: str) -> str:

@@ -153,6 +153,7 @@ def test_several_recipients_are_several_events() -> None:
     ("name", "body"),
     [
         ("amazon_ses", ses({"eventType": "Delivery", "mail": {"destination": ["a@b.c"], "headers": [{"name": "X-Pressrun-Delivery", "value": "tok"}]}})),
+        ("amazon_ses", ses({"eventType": "Delivery", "mail": {"destination": ["a@b.c"], "tags": {"ses:source-ip": ["1.2.3.4"], "pressrun-delivery": ["tok"]}}})),
         ("sendgrid", {"event": "delivered", "pressrun-delivery": "tok"}),
         ("mailgun", mailgun(event="delivered", **{"user-variables": {"pressrun-delivery": "tok"}})),
         ("postmark", {"RecordType": "Delivery", "Metadata": {"pressrun-delivery": "tok"}}),
@@ -168,6 +169,20 @@ def test_several_recipients_are_several_events() -> None:
 def test_our_token_is_found(name: str, body: Json) -> None:
     report = READERS[name](Received(id="r", at=NOW, body=json.dumps(body).encode()))
     assert [event.token for event in report.events] == ["tok"]
+
+
+@pytest.mark.parametrize("value", [[], ["tok", "tok2"], [["tok"]], [7], {"tok": 1}, None, True])
+def test_a_tag_that_is_not_one_text_is_no_token(value: object) -> None:
+    mail = {"destination": ["a@b.c"], "tags": {"pressrun-delivery": value}}
+    body = json.dumps(ses({"eventType": "Delivery", "mail": mail})).encode()
+    report = READERS["amazon_ses"](Received(id="r", at=NOW, body=body))
+    assert [event.token for event in report.events] == [""]
+
+
+def test_both_ids_of_mailjet_are_kept() -> None:
+    body = b'{"event": "sent", "MessageID": 42, "Message_GUID": "1b2c-3d4e", "email": "a@b.c"}'
+    [event] = READERS["mailjet"](Received(id="r", at=NOW, body=body)).events
+    assert (event.provider_id, event.other_id) == ("42", "1b2c-3d4e")
 
 
 def test_our_return_path_is_a_token_and_nobody_elses_is() -> None:
