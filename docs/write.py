@@ -93,8 +93,9 @@ def _default(field: FieldInfo) -> str:
 
 
 def _bounds(field: FieldInfo) -> str:
-    if get_origin(field.annotation) is Literal:
-        choices = get_args(field.annotation)
+    kinds = (field.annotation, *get_args(field.annotation))
+    if literal := next((kind for kind in kinds if get_origin(kind) is Literal), None):
+        choices = get_args(literal)
         return f"One of {', '.join(f'`{each}`' for each in choices)}."
     names = {"ge": "at least", "le": "at most", "gt": "more than", "lt": "less than"}
     limits = [

@@ -28,6 +28,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from mailer.dialect_name import DialectName
 from mailer.errors import SettingsInvalid
 from mailer.inbound_settings import InboundSettings
 from mailer.log_settings import LogSettings
@@ -70,12 +71,14 @@ class RelaySettings(Section):
     connections: int = Field(default=8, ge=1, le=200)
     #: A connection is closed after so many messages.
     messages_per_connection: int = Field(default=1000, ge=1)
-    #: Extra headers for every message, such as X-SES-CONFIGURATION-SET.
+    #: Extra headers for every message, such as X-Mailgun-Tag.
     headers: dict[str, str] = Field(default={})
     #: Its share of the mail, where there are several relays.
     weight: float = Field(default=1.0, gt=0)
-    #: What this relay rewrites; see docs/relays.md.
-    dialect: Literal["smtp"] = "smtp"
+    #: What this relay rewrites, see docs/relays.md; guessed from `host` where not said.
+    dialect: DialectName | None = None
+    #: The configuration set (ses) or message stream (postmark) that its mail goes by.
+    stream: str | None = None
 
 
 class DkimSettings(Section):

@@ -20,6 +20,7 @@ from functools import lru_cache
 from mailer.campaign.model import CampaignKind
 from mailer.campaign.track import click_url
 from mailer.delivery.alternatives import Alternatives, compile_alternatives
+from mailer.delivery.dialects import SMTP, Dialect, Dress, TokenHeader
 from mailer.delivery.embedded import content_type, embed
 from mailer.delivery.headers import (
     MAX_NAME,
@@ -29,7 +30,6 @@ from mailer.delivery.headers import (
     opaque,
     phrase,
     relaxed,
-    relay_headers,
     unfolded,
     unstructured,
 )
@@ -83,7 +83,7 @@ class Envelope:
 
     `domain` is the From address's, `inbound_domain` the one whose mail comes back here;
     `utf8` says that From or Reply-To need RFC 6532 headers. `is_list` False: a notice, which
-    nobody can unsubscribe from.
+    nobody can unsubscribe from. `verp`: the relay keeps a Return-Path of ours.
     """
 
     sender: str
@@ -91,6 +91,7 @@ class Envelope:
     inbound_domain: str | None
     utf8: bool
     is_list: bool = True
+    verp: bool = True
 
 
 class Subject:
@@ -127,6 +128,7 @@ class Composer:
         subject: Subject,
         body: Alternatives,
         fixed: Headers,
+        token_header: TokenHeader | None,
         signer: Signer | None,
         unsigned: frozenset[str],
     ) -> None:
@@ -137,6 +139,7 @@ class Composer:
         self._subject = subject
         self._body = body
         self._fixed = _written(fixed)
+        self._token_header = token_header
         self._canonical = {name.lower(): relaxed(name, value) for name, value in fixed}
         self._seal = _seal(signer, [name for name, _ in fixed], unsigned, is_list=envelope.is_list)
 
@@ -166,6 +169,7 @@ class Composer:
         token = make(self._sources.keyring, Scope.VERP, recipient.delivery_id)
         nonce = f".{opaque(recipient.nonce)}" if recipient.nonce else ""
         leaving = [("List-Unsubscribe", self._list_unsubscribe(values))]
+        metadata = self._token_header
         return (
             ("To", mailbox("To", recipient.name, to.envelope)),
             ("Subject", self._subject.fill(values)),
@@ -173,6 +177,7 @@ class Composer:
             ("Message-ID", f"<{token}{nonce}@{self._envelope.domain}>".encode("ascii")),
             *(leaving if self._envelope.is_list else ()),
             (TOKEN_HEADER, token.encode("ascii")),
+            *([(metadata.name, metadata.value(token.encode("ascii")))] if metadata else ()),
         )
 
     def _list_unsubscribe(self, values: RecipientValues) -> bytes:
@@ -185,7 +190,7 @@ class Composer:
         return f"<{url}>,\r\n <mailto:{mail}>".encode("ascii")
 
     def _envelope_from(self, recipient: Recipient) -> str:
-        if self._envelope.inbound_domain is None:
+        if self._envelope.inbound_domain is None or not self._envelope.verp:
             return self._envelope.sender
         local_part = make_verp(self._sources.keyring, recipient.delivery_id)
         return f"{local_part}@{self._envelope.inbound_domain}"
@@ -205,25 +210,26 @@ def compile_campaign(
     keyring: Keyring,
     public_url: str,
     inbound_domain: str | None = None,
-    extra_headers: Mapping[str, str] | None = None,
+    dialect: Dialect = SMTP,
+    dress: Dress | None = None,
     signer: Signer | None = None,
-    unsigned: frozenset[str] = frozenset(),
     images: Mapping[str, bytes | None] | None = None,
 ) -> Composer:
     """Compile a campaign; the Composer then makes one message after another.
 
-    `extra_headers` are the relay's; `unsigned` names, in lower case, headers that it rewrites;
-    `images` holds those that the rendering embeds.
-    Raises RenderingFailed, AddressInvalid (the newsletter's addresses), SettingsInvalid (the
-    relay's headers).
+    `dialect` is the relay's, `dress` its headers; a signer whose signature it would break does
+    not sign. `images` holds those that the rendering embeds.
+    Raises RenderingFailed, AddressInvalid (the newsletter's addresses), SettingsInvalid.
     """
     rendering = _counted(rendering, campaign, keyring, public_url)
     sender = address.parse(newsletter.from_address)
     reply_to = address.parse(newsletter.reply_to) if newsletter.reply_to else None
     boundary = _boundary(rendering)
     is_list = campaign.kind is not CampaignKind.NOTICE
+    signer = signer if dialect.keeps_our_signature else None
     if signer is not None:
         _warn_unaligned(signer.domain, sender.domain)
+    dress = dress or Dress()
     return Composer(
         newsletter=newsletter,
         envelope=Envelope(
@@ -232,6 +238,7 @@ def compile_campaign(
             inbound_domain=_inbound(inbound_domain),
             utf8=sender.needs_smtputf8 or (reply_to is not None and reply_to.needs_smtputf8),
             is_list=is_list,
+            verp=dialect.keeps_return_path,
         ),
         sources=Sources(
             rendering,
@@ -250,12 +257,13 @@ def compile_campaign(
             *_list_headers(newsletter, sender, campaign),
             # RFC 3834 section 5: no machine answers a notice.
             *(_ONE_CLICK if is_list else (("Auto-Submitted", b"auto-generated"),)),
-            *relay_headers(extra_headers or {}),
+            *dress.fixed,
             ("MIME-Version", b"1.0"),
             ("Content-Type", content_type(boundary, embeds=bool(rendering.embedded))),
         ],
+        token_header=dress.token,
         signer=signer,
-        unsigned=unsigned,
+        unsigned=dialect.rewrites,
     )
 
 

@@ -6,8 +6,9 @@ from collections import OrderedDict
 
 from mailer.campaign import queries as campaign_queries
 from mailer.delivery.compose import CampaignIdentity, Composer, compile_campaign
+from mailer.delivery.dialects import Dialect, Dress, dialect_of, dress_of
 from mailer.delivery.sign import Signer
-from mailer.settings import Settings
+from mailer.settings import RelaySettings, Settings
 from subscribers import queries as people
 from subscribers.database import Database
 from subscribers.token import Keyring
@@ -17,13 +18,17 @@ KEPT = 16
 
 
 class Composers:
-    """Gives the Composer of a campaign, compiling it the first time."""
+    """Gives the Composer of a campaign, compiling it the first time.
+
+    Raises SettingsInvalid where a relay's settings and its dialect do not go together.
+    """
 
     def __init__(self, *, settings: Settings, database: Database, keyring: Keyring) -> None:
         self._settings = settings
         self._database = database
         self._keyring = keyring
         self._signer = Signer.load(settings.dkim) if settings.dkim else None
+        self._relays = {name: _dressed(relay) for name, relay in settings.every_relay.items()}
         self._kept: OrderedDict[tuple[int, str], Composer] = OrderedDict()
 
     def of(self, campaign_id: int, relay: str) -> Composer:
@@ -40,6 +45,7 @@ class Composers:
         return composer
 
     def _compile(self, campaign_id: int, relay: str) -> Composer:
+        dialect, dress = self._relays[relay]
         with self._database.read() as session:
             campaign = campaign_queries.get(session, campaign_id)
             rendering = campaign_queries.rendering_of(session, campaign_id)
@@ -60,7 +66,13 @@ class Composers:
             keyring=self._keyring.as_of(campaign.created_at),
             public_url=self._settings.public_url,
             inbound_domain=self._settings.inbound_domain,
-            extra_headers=self._settings.every_relay[relay].headers,
+            dialect=dialect,
+            dress=dress,
             signer=self._signer,
             images=embedded,
         )
+
+
+def _dressed(relay: RelaySettings) -> tuple[Dialect, Dress]:
+    dialect = dialect_of(relay).dialect
+    return dialect, dress_of(dialect, relay.headers, stream=relay.stream)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, fields, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, delete, func, or_, select, update
+from sqlalchemy import Row, delete, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from mailer.delivery import pace
@@ -93,13 +93,13 @@ def _connections(
 
 
 def slow(session: Session, relay: str, lane: str, *, measured: float, now: datetime) -> float:
-    """Slow a lane down after trouble; gives its new speed in messages a second.
+    """Slow a lane, or WHOLE, down after trouble; gives its new speed in messages a second.
 
     `measured` is this worker's own speed there; others are taken to be as fast.
     """
     workers: int = session.execute(
         select(func.count(func.distinct(chunks.c.owner))).where(
-            chunks.c.lane == lane, chunks.c.lease_until > now
+            or_(chunks.c.lane == lane, literal(lane == WHOLE)), chunks.c.lease_until > now
         )
     ).scalar_one()
     _ensure(session, relay, lane, now=now)

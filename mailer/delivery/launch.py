@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from mailer.delivery import gate
 from mailer.delivery.compose import Composer
 from mailer.delivery.fleet import Fleet, Flight, never_left
+from mailer.delivery.grants import WHOLE
 from mailer.delivery.model import Claim, Intent, Message, Outcome, SkipReason, Verdict
 from mailer.delivery.pace import LATENESS, Grant
 from mailer.delivery.pacer import Pacer
@@ -227,7 +228,7 @@ class Launcher:
         def landed(flight: Flight, handed: Handed) -> None:
             outcome = _outcome(flight, handed)
             self._flying[piece.place] -= 1
-            self._heed(piece.place, outcome)
+            self._heed(piece.place, outcome, limit=handed.limit)
             self.recorder.add(
                 outcome,
                 claim=piece.claim,
@@ -240,8 +241,14 @@ class Launcher:
             message = batch.messages[intent.delivery_id]
             yield Flight(intent=intent, message=message, landed=landed)
 
-    def _heed(self, place: tuple[str, str], outcome: Outcome) -> None:
-        """Measure the lane, and slow it down where its provider has enough of us."""
+    def _heed(self, place: tuple[str, str], outcome: Outcome, *, limit: bool) -> None:
+        """Measure the lane, and slow it down where its provider has enough of us.
+
+        Where the relay itself has, at its `limit`, all of its lanes slow down together.
+        """
+        if limit:
+            self._slow_down(place[0], WHOLE)
+            return
         if outcome.verdict is Verdict.SENT:
             self.pacer.flew(*place)
             self._put_off[place] = 0
@@ -258,7 +265,8 @@ class Launcher:
         async def slow_down() -> None:
             try:
                 rate = await self.pacer.trouble(relay, lane)
-                log.warning("lane %s of relay %s slows down to %.2f/s", lane, relay, rate)
+                what = f"lane {lane}" if lane else "every lane"
+                log.warning("%s of relay %s slows down to %.2f/s", what, relay, rate)
             except (DatabaseUnavailable, DatabaseBusy, DatabaseFull) as exc:
                 log.warning("lane %s can't be slowed down: %s", lane, exc)
 

@@ -81,7 +81,10 @@ class Pacer:
         self._flown[relay, lane].append(time.monotonic())
 
     async def trouble(self, relay: str, lane: str) -> float:
-        """The lane said: slower. Gives its new speed in messages a second, for all workers."""
+        """The lane said: slower; or, with WHOLE, the relay.
+
+        Gives the new speed in messages a second, for all workers.
+        """
         measured = max(self._speed(relay, lane), LEAST)
 
         def slow() -> float:
@@ -94,8 +97,8 @@ class Pacer:
 
     def _speed(self, relay: str, lane: str) -> float:
         since = time.monotonic() - MEASURED
-        flown = self._flown[relay, lane]
-        recent = sum(1 for at in flown if at > since)
+        lanes = [place for place in self._flown if place[0] == relay and lane in (WHOLE, place[1])]
+        recent = sum(1 for place in lanes for at in self._flown[place] if at > since)
         return recent / MEASURED
 
     async def _heed(self, reported: Iterable[tuple[str, str]]) -> None:

@@ -129,6 +129,10 @@ class ScriptedServer:
             session.cancel()
         await asyncio.gather(*self._sessions, return_exceptions=True)
 
+    def ok(self, content: bytes) -> bytes:
+        """What is said to the message that is taken next; `content` is as it came."""
+        return b"250 2.0.0 Ok: queued as M%04d\r\n" % (len(self.taken) + 1)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -233,9 +237,8 @@ class _Session:
         await self._judge(content)
 
     async def _judge(self, content: bytes) -> None:
-        ok = b"250 2.0.0 Ok: queued as M%04d\r\n" % (len(self._server.taken) + 1)
         taken = Taken(mail=self._mail, rcpt=self._rcpt, content=content, tls=self._over_tls)
-        step = self._next("dot", ok if self._rcpt else _NOBODY)
+        step = self._next("dot", self._server.ok(content) if self._rcpt else _NOBODY)
         # Taken is what the server means to keep, whether or not the client hears of it.
         keeps = any(isinstance(part, bytes) and part.startswith(b"250") for part in _parts(step))
         if keeps and self._rcpt:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from mailer.delivery.dialects import SMTP, Dialect, dialect_of
 from mailer.delivery.model import Message, Verdict
 from mailer.delivery.smtp.commands import Capabilities
 from mailer.delivery.smtp.connect import connect
@@ -44,8 +45,10 @@ class Connection:
         timeouts: SendingSettings,
         *,
         way: Way | None = None,
+        dialect: Dialect = SMTP,
     ) -> None:
         self._timeouts = timeouts
+        self._dialect = dialect
         self._loop = asyncio.get_running_loop()
         self._opened = self._loop.time()
         #: What the server offers to those who have logged in.
@@ -87,7 +90,7 @@ class Connection:
         """
         transport, capabilities = await connect(relay, timeouts, local_hostname=local_hostname)
         way = min(most, Way.offered(capabilities), key=[*Way].index)
-        return cls(transport, capabilities, timeouts, way=way)
+        return cls(transport, capabilities, timeouts, way=way, dialect=dialect_of(relay).dialect)
 
     @property
     def age(self) -> float:
@@ -190,6 +193,7 @@ class Connection:
             # Without it the MAIL behind a refused message is nested.
             reset=self._stale or bool(self._awaited),
             ascii_only=ascii_only,
+            dialect=self._dialect,
         )
 
     def _write_next(self, transaction: Transaction) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
+from mailer.delivery.dialects import SMTP, Dialect
 from mailer.delivery.model import Message, Phase
 from mailer.delivery.smtp.commands import Capabilities, by_bdat, by_data, mail_from, rcpt_to
 from mailer.delivery.smtp.reply import Reply
@@ -86,6 +87,7 @@ class Transaction:
 
     __slots__ = (
         "_ascii_only",
+        "_dialect",
         "_groups",
         "_offered",
         "_refusal",
@@ -104,7 +106,9 @@ class Transaction:
         offered: Capabilities,
         reset: bool,
         ascii_only: bool,
+        dialect: Dialect = SMTP,
     ) -> None:
+        self._dialect = dialect
         self.message, self.landed, self._ascii_only = message, landed, ascii_only
         self._way, self._offered = way, offered
         self._groups = iter((GROUPS if reset else _WITHOUT_RSET)[way])
@@ -139,7 +143,7 @@ class Transaction:
         """Judge a reply; None where the message goes on. `left`: its last byte may have left."""
         if reply.code == 421:
             # It closes the connection wherever it comes (RFC 5321 3.8).
-            return self._refused_before or refused(self.message, self._phase(step, left), reply)
+            return self._refused_before or self._refused(self._phase(step, left), reply)
         if step is Step.CONTENT:
             return self._hear_of_content(reply, left)
         if step is Step.DATA:
@@ -155,12 +159,12 @@ class Transaction:
 
     def _refuse(self, step: Step, reply: Reply) -> Handed | None:
         """Keep the first refusal until the last reply; in lockstep it is the last."""
-        self._refusal = self._refusal or refused(self.message, _PHASES[step], reply)
+        self._refusal = self._refusal or self._refused(_PHASES[step], reply)
         return self._refusal if self._way is Way.LOCKSTEP else None
 
     def _hear_of_data(self, reply: Reply) -> Handed | None:
         if reply.code >= 400:
-            return self._refusal or refused(self.message, Phase.DATA, reply)
+            return self._refusal or self._refused(Phase.DATA, reply)
         if reply.code // 100 == 3:
             if self._refusal is not None:
                 self._groups = iter(((Step.LONE_DOT,),))
@@ -173,12 +177,12 @@ class Transaction:
             if self._refusal is not None:
                 return self._refusal
             if self._way is Way.CHUNKED:
-                return refused(self.message, phase, reply, ours=_NOT_UNDERSTOOD)
+                return self._refused(phase, reply, ours=_NOT_UNDERSTOOD)
             # Behind a body that is still being written nothing can follow but more of it.
-            return refused(self.message, phase, reply, reusable=left)
+            return self._refused(phase, reply, reusable=left)
         if not left or reply.code // 100 != 2 or self._refusal or _speaks_of_address(reply):
             return out_of_step(phase, reply, may_have_left=left)
-        return accepted(reply)
+        return accepted(reply, self._dialect)
 
     def cut_off(self, step: Step, trouble: str, *, goodbye: Reply | None, left: bool) -> Handed:
         """Judge an end before the reply to `step`, the next that it waited for.
@@ -189,8 +193,20 @@ class Transaction:
         if (before := self._refused_before) is not None and before.reason is not Reason.PROTOCOL:
             return before
         if goodbye is not None:
-            return refused(self.message, phase, goodbye)
+            return self._refused(phase, goodbye)
         return cut_off(phase, trouble, may_have_left=left)
+
+    def _refused(
+        self,
+        phase: Phase,
+        reply: Reply,
+        *,
+        reusable: bool = True,
+        ours: frozenset[int] = frozenset(),
+    ) -> Handed:
+        return refused(
+            self.message, phase, reply, reusable=reusable, ours=ours, dialect=self._dialect
+        )
 
     @property
     def _refused_before(self) -> Handed | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailer.delivery.dialects import SMTP, Dialect
 from mailer.delivery.model import Message, Phase, Verdict
 from mailer.delivery.smtp.commands import Capabilities, is_safe, needs_utf8, provider_id
 from mailer.delivery.smtp.reply import Reply
-from mailer.diagnosis import diagnose, redact
+from mailer.diagnosis import Diagnosis, diagnose, redact
 from subscribers.reason import Reason
 
 
@@ -17,7 +18,8 @@ class Handed:
 
     `code` is 0 where no reply came; `text` then tells the trouble in our words. `text` is
     cleared of addresses. `hard`: the server refused the address itself for good. `reusable`:
-    the connection can take the next message; if not, it is closed already.
+    the connection can take the next message; if not, it is closed already. `limit`: the relay
+    itself has enough of us, whoever the recipient is.
     """
 
     verdict: Verdict
@@ -29,6 +31,7 @@ class Handed:
     hard: bool = False
     provider_id: str | None = None
     reusable: bool = True
+    limit: bool = False
 
 
 def unsendable(message: Message, offered: Capabilities, *, ascii_only: bool) -> Handed | None:
@@ -89,7 +92,7 @@ def out_of_step(phase: Phase, reply: Reply, *, may_have_left: bool) -> Handed:
     )
 
 
-def accepted(reply: Reply) -> Handed:
+def accepted(reply: Reply, dialect: Dialect = SMTP) -> Handed:
     """Judge a 250 to the final dot."""
     return Handed(
         verdict=Verdict.SENT,
@@ -97,7 +100,7 @@ def accepted(reply: Reply) -> Handed:
         code=reply.code,
         enhanced=reply.enhanced,
         text=redact(reply.text) if "@" in reply.text else reply.text,
-        provider_id=provider_id(reply.text),
+        provider_id=dialect.id_in(reply.text) or provider_id(reply.text),
     )
 
 
@@ -108,15 +111,21 @@ def refused(
     *,
     reusable: bool = True,
     ours: frozenset[int] = frozenset(),
+    dialect: Dialect = SMTP,
 ) -> Handed:
     """Judge a 4xx or 5xx, which is definite wherever it comes.
 
     What is our own fault (503, and the codes of `ours`), or between us and our relay (a login
     it misses, a quota), never fails a recipient: it is tried again, and ends with the retries.
     """
-    told = diagnose(reply.code, reply.enhanced, reply.text)
+    limit = dialect.is_limit(reply.text)
+    told = (
+        Diagnosis(reason=Reason.RATE, hard=False)
+        if limit
+        else diagnose(reply.code, reply.enhanced, reply.text)
+    )
     confused = reply.code == 503 or reply.enhanced == "5.5.1" or reply.code in ours
-    for_good = reply.code >= 500 and not confused and told.reason is not Reason.RELAY
+    for_good = reply.code >= 500 and not (confused or limit or told.reason is Reason.RELAY)
     return Handed(
         verdict=Verdict.FAILED if for_good else Verdict.DEFERRED,
         phase=phase,
@@ -126,4 +135,5 @@ def refused(
         reason=Reason.PROTOCOL if confused else told.reason,
         hard=told.hard and for_good,
         reusable=reusable and not confused and reply.code != 421,
+        limit=limit and not confused,
     )

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailer.delivery.dialects import SMTP, dress_of
 from mailer.delivery.model import Recipient
 from mailer.errors import RenderingFailed, SettingsInvalid
 from mailer.render.preview import fill
@@ -117,7 +118,7 @@ def test_the_headers_of_a_message() -> None:
     )
     extra = {"X-SES-CONFIGURATION-SET": "news"}
     made = composer(
-        newsletter=newsletter, inbound_domain="in.example.org", extra_headers=extra
+        newsletter=newsletter, inbound_domain="in.example.org", dress=dress_of(SMTP, extra)
     ).compose(ADA, date=DATE)
     mail = parsed(made)
     assert str(mail["From"]) == '"Grüße, AG" <post@xn--gre-6ka8l.example>'
@@ -228,9 +229,6 @@ def test_pages_may_stand_in_expressions() -> None:
         ),
         pytest.param(
             {"inbound_domain": "in example"}, SettingsInvalid, "inbound_domain", id="domain"
-        ),
-        pytest.param(
-            {"extra_headers": {"X": "a\nb"}}, SettingsInvalid, "relay.headers", id="header"
         ),
         pytest.param({"of": rendering(nonce='a"\r\n')}, RenderingFailed, "its nonce", id="nonce"),
         pytest.param({"of": rendering(text=mark(77))}, RenderingFailed, "slot 77", id="rendering"),

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailer.delivery.dialects import DIALECTS
 from mailer.delivery.model import Message
 from mailer.delivery.sign import OVERSIGNED, Signer
 from mailer.errors import SettingsInvalid
@@ -174,8 +175,7 @@ def test_both_unsubscribe_headers_are_signed_and_no_length_is_given(keys: KeyFil
 
 
 def test_what_the_relay_rewrites_is_not_signed(keys: KeyFiles) -> None:
-    rewritten = frozenset({"message-id", "date"})
-    content = signed(keys, "ed25519", unsigned=rewritten).content
+    content = signed(keys, "ed25519", dialect=DIALECTS["ses"]).content
     assert keys.verifies(content)
     changed = re.sub(rb"Message-ID: .*", b"Message-ID: <1@ses.example>\r", content)
     changed = re.sub(rb"\nDate: .*", b"\nDate: Tue, 24 Nov 2026 00:00:00 +0000\r", changed)
