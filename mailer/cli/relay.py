@@ -17,6 +17,8 @@ import typer
 from mailer.cli.campaign_options import Json
 from mailer.cli.output import FAILED, MISTAKE, emit_json, fail, say, show_table
 from mailer.cli.runtime import Runtime, runtime
+from mailer.delivery.dialects import Dress, dialect_of, dress_of
+from mailer.delivery.dialects.tell import tell
 from mailer.delivery.model import Message, Verdict
 from mailer.delivery.smtp import Connection, Handed
 from mailer.delivery.smtp.offer import Offer, offer_of
@@ -32,12 +34,17 @@ app = typer.Typer(
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """How trying a relay went; `trouble` is empty where it went well."""
+    """How trying a relay went; `trouble` is empty where it went well.
+
+    `known_as` is the id that the relay gave the message.
+    """
 
     relay: str
+    dialect: str = ""
     trouble: str = ""
     offer: Offer | None = None
     message: str = ""
+    known_as: str = ""
 
 
 @app.command("list")
@@ -57,8 +64,13 @@ def list_relays(as_json: Json = False) -> None:
             "auth": relay.auth if relay.username else None,
             "weight": relay.weight,
             "connections": relay.connections,
+            "dialect": known.dialect.name,
+            "known": known.how,
+            "signs": known.dialect.signs,
+            "stream": relay.stream,
         }
         for name, relay in relays.items()
+        for known in [dialect_of(relay)]
     ]
     if as_json:
         emit_json(lines)
@@ -75,7 +87,7 @@ def try_relay(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Connect and log in as when sending, and tell what the relay offers.
+    """Connect and log in as when sending, and tell what the relay offers, and its dialect.
 
     With --to it sends one short message, past ledger and lanes: it is nobody's copy.
 
@@ -103,17 +115,27 @@ def try_relay(
 async def _try(here: Runtime, name: str, *, which: Newsletter | None, to: str) -> Tried:
     relay = here.settings.every_relay[name]
     hostname = here.settings.inbound_domain or socket.getfqdn()
+    known = dialect_of(relay)
+    dress = dress_of(known.dialect, relay.headers, stream=relay.stream)
+    dialect = tell(known, relay.stream)
     try:
         offer = await offer_of(relay, here.settings.sending, local_hostname=hostname)
         if which is None:
-            return Tried(relay=name, offer=offer)
-        handed = await _send(here, relay, _message(which, to, name), hostname=hostname)
+            return Tried(relay=name, dialect=dialect, offer=offer)
+        handed = await _send(here, relay, _message(which, to, name, dress), hostname=hostname)
     except RelayTrouble as exc:
-        return Tried(relay=name, trouble=str(exc))
+        return Tried(relay=name, dialect=dialect, trouble=str(exc))
     reply = (handed.code, handed.enhanced, handed.text)
     said = f"{handed.verdict}: {' '.join(str(part) for part in reply if part)}"
     trouble = "" if handed.verdict is Verdict.SENT else said
-    return Tried(relay=name, offer=offer, message=said, trouble=trouble)
+    return Tried(
+        relay=name,
+        dialect=dialect,
+        offer=offer,
+        message=said,
+        trouble=trouble,
+        known_as=handed.provider_id or "",
+    )
 
 
 async def _send(here: Runtime, relay: RelaySettings, message: Message, *, hostname: str) -> Handed:
@@ -124,13 +146,15 @@ async def _send(here: Runtime, relay: RelaySettings, message: Message, *, hostna
         await connection.close()
 
 
-def _message(which: Newsletter, to: str, relay: str) -> Message:
+def _message(which: Newsletter, to: str, relay: str, dress: Dress) -> Message:
     sender = address.parse(which.from_address)
     mail = EmailMessage(policy=SMTP)
     mail["From"] = sender.envelope
     mail["To"] = to
     mail["Subject"] = f"Pressrun: a test of the relay {relay}"
     mail["Date"] = format_datetime(datetime.now(UTC))
+    for header, value in dress.fixed:
+        mail[header] = value.decode("ascii").replace("\r\n", "")
     mail["Message-ID"] = f"<{secrets.token_hex(16)}@{sender.domain}>"
     mail.set_content(f"This message came through the relay {relay!r}, as newsletters will.\n")
     return Message(
@@ -149,8 +173,11 @@ def _show(tried: Tried) -> None:
     offer = tried.offer
     login = f"logged in as {offer.logged_in_as}" if offer.logged_in_as else "without a login"
     say(f"{tried.relay}: well, {offer.tls or 'in plain text'}, {login}")
+    say(f"  dialect     {tried.dialect}")
     say(f"  extensions  {', '.join(offer.extensions) or 'none'}")
     say(f"  auth        {', '.join(offer.auth) or 'none'}")
     say(f"  size        {f'{offer.size} bytes' if offer.size else 'no limit told'}")
     if tried.message:
         say(f"  message     {tried.message}")
+    if tried.known_as:
+        say(f"  its id      {tried.known_as}")

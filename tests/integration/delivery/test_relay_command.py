@@ -18,8 +18,9 @@ from mailer.delivery.smtp import Connection
 from mailer.errors import RelayLoginRefused, RelayUnreachable, SettingsInvalid
 from mailer.settings import RelaySettings, SendingSettings
 from subscribers.database import Database
-from tests.integration.delivery.conftest import World
+from tests.integration.delivery.conftest import Published, World
 from tests.services.process import free_port
+from tests.services.provider_relay import Key, ProviderRelay
 from tests.services.smtp import SmtpSink
 
 TOKEN = "ya29.a-token"
@@ -128,6 +129,7 @@ def mailer(
     (tmp_path / "pressrun.toml").write_text(
         f'[relay]\nhost = "127.0.0.1"\nport = {smtp_sink.port}\n'
         f'[relays.down]\nhost = "127.0.0.1"\nport = {free_port()}\nweight = 0.5\n'
+        'dialect = "ses"\nstream = "news"\n'
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PRESSRUN_DATABASE_URL", sqlite_url)
@@ -147,6 +149,12 @@ def test_the_relays_are_listed(mailer: Run, smtp_sink: SmtpSink) -> None:
     listed = json.loads(mailer("list", "--json"))
     assert [(one["relay"], one["weight"]) for one in listed] == [("default", 1.0), ("down", 0.5)]
     assert listed[0]["port"] == smtp_sink.port
+    assert [(one["dialect"], one["signs"], one["stream"]) for one in listed] == [
+        ("smtp", "us", None),
+        ("ses", "both", "news"),
+    ]
+    assert listed[0]["known"] == "for want of a better guess"
+    assert "as its settings say" in mailer("list")
 
 
 def test_one_that_is_well_tells_what_it_offers_and_takes_a_message(
@@ -157,6 +165,7 @@ def test_one_that_is_well_tells_what_it_offers_and_takes_a_message(
     assert "8BITMIME" in said
     assert "size        33554432 bytes" in said
     assert "message     sent: 250" in said
+    assert "dialect     smtp (any SMTP server), for want of a better guess: leaves" in said
     [mail] = smtp_sink.copies("me@example.com")
     assert mail.sender == "weekly@example.com"
     assert b"Subject: Pressrun: a test of the relay default" in mail.content
@@ -173,3 +182,31 @@ def test_all_are_tried_and_the_one_that_is_down_is_told(mailer: Run) -> None:
     assert "default: well" in said
     assert "down: 127.0.0.1:" in said
     assert "there are: default, down" in mailer("test", "nowhere", code=2)
+
+
+def test_a_message_goes_by_the_stream_and_its_id_is_told(
+    mailer: Run, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert published.settings.rsa_key is not None
+    key = Key(domain="example.org", selector="r", pem=published.settings.rsa_key.read_bytes())
+    with ProviderRelay("ses", signs_with=key) as relay:
+        monkeypatch.setenv("PRESSRUN_RELAYS__DOWN__PORT", str(relay.port))
+        said = mailer("test", "down", "--to", "me@example.com")
+        [sent] = relay.sent()
+    assert "dialect     ses (Amazon SES), as its settings say: replaces" in said
+    assert "configuration set news" in said
+    assert f"its id      {sent.id}" in said
+    assert sent.came["X-SES-CONFIGURATION-SET"] == "news"
+
+
+def test_a_stream_where_there_is_none_is_one_line(
+    mailer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRESSRUN_RELAYS__DOWN__DIALECT", "mailgun")
+    said = mailer("test", "down", code=2)
+    assert said.startswith("mailer: relay.stream: the dialect mailgun has no streams; remove it")
+    assert said.count("\n") == 1
+    monkeypatch.setenv("PRESSRUN_RELAYS__DOWN__DIALECT", "sendmail")
+    said = mailer("list", code=2)
+    assert "PRESSRUN_RELAYS__DOWN__DIALECT: " in said
+    assert "'smtp', 'ses'" in said
