@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from mailer.campaign.schedule import is_loopback
+from mailer.delivery.dialects import Dialect, Signs, dialect_of
 from mailer.delivery.dkim_keys import records
 from mailer.doctor import dmarc, spf
 from mailer.doctor.model import Finding, error, ok, unknown, unless_dns_fails, warning
 from mailer.doctor.spf import Address, Evaluation, SpfBroken
 from mailer.errors import DnsBroken, DnsUnavailable
 from mailer.lookup import Dns, Kind
-from mailer.settings import Settings
+from mailer.settings import DkimSettings, Settings
 from mailer.zone import Record
 
 _Look = Callable[[str, str], Finding]
@@ -57,8 +58,28 @@ class Domains:
         hosts = [relay.host for relay in self.settings.every_relay.values()]
         return [host for host in hosts if not is_loopback(host)]
 
+    @property
+    def _dialects(self) -> list[Dialect]:
+        return [dialect_of(relay).dialect for relay in self.settings.every_relay.values()]
+
+    @property
+    def _signing(self) -> DkimSettings | None:
+        """The keys that sign, where any relay keeps what they sign."""
+        keeps = any(dialect.keeps_our_signature for dialect in self._dialects)
+        return self.settings.dkim if keeps else None
+
+    @property
+    def _keeps_return_path(self) -> bool:
+        return any(dialect.keeps_return_path for dialect in self._dialects)
+
+    @property
+    def _relay_signs(self) -> bool:
+        """Whether a relay is known to sign, by a key that is not known here."""
+        return any(dialect.signs is not Signs.US for dialect in self._dialects)
+
     def _return_path(self, sender: str) -> str:
-        return self.settings.inbound_domain or sender
+        """The domain of the envelope sender, where a relay keeps ours; else the relay knows."""
+        return (self.settings.inbound_domain if self._keeps_return_path else None) or sender
 
     # -- SPF -------------------------------------------------------------------------------
 
@@ -115,13 +136,13 @@ class Domains:
     # -- DKIM ------------------------------------------------------------------------------
 
     def _dkim(self) -> Iterator[Finding]:
-        if self.settings.dkim is None:
-            if self._outward:
+        if self._signing is None:
+            if self._outward or self._relay_signs:
                 yield unknown(
                     "DKIM",
                     "Pressrun does not sign, so the relay must: its selector is not known here",
-                    "see in a received mail that `d=` is the From address's domain,"
-                    " or sign here: `mailer dkim new --add`",
+                    "see in a received mail that `d=` is the From address's domain"
+                    + ("" if self.settings.dkim else ", or sign here: `mailer dkim new --add`"),
                 )
             else:
                 yield warning(
@@ -130,7 +151,7 @@ class Domains:
                     "`mailer dkim new --add` makes a key",
                 )
             return
-        for record in records(self.settings.dkim):
+        for record in records(self._signing):
             what = f"DKIM {record.name.partition('._domainkey.')[0]}"
             yield from unless_dns_fails(what, partial(self._key, what, record))
 
@@ -174,11 +195,11 @@ class Domains:
                 _txt(f"_dmarc.{domain}", f"v=DMARC1; p=none; rua=mailto:postmaster@{domain}"),
             )
         told = f"p={policy.policy}" + ("" if policy.domain == domain else f" of {policy.domain}")
-        signs = self.settings.dkim.domain if self.settings.dkim else None
+        signs = self._signing.domain if self._signing else None
         by_dkim = signs is not None and dmarc.aligned(
             domain, signs, strict=policy.strict("adkim"), ask=self.dns.ask
         )
-        by_spf = dmarc.aligned(
+        by_spf = self._keeps_return_path and dmarc.aligned(
             domain, self._return_path(domain), strict=policy.strict("aspf"), ask=self.dns.ask
         )
         if signs is not None and not by_dkim:
@@ -187,7 +208,7 @@ class Domains:
                 f"{told}; our signature is by {signs}, which is not aligned",
                 f"sign for the From address: `mailer dkim new --domain {domain}`",
             )
-        if not by_dkim and not by_spf:
+        if not (by_dkim or by_spf or self._relay_signs):
             return error(
                 what,
                 f"{told}; the Return-Path is in {self._return_path(domain)}, not aligned,"
@@ -201,7 +222,7 @@ class Domains:
                 "add where reports go",
                 _txt(f"_dmarc.{policy.domain}", _with_reports(policy, domain)),
             )
-        if signs is None and self._outward:
+        if signs is None and (self._outward or self._relay_signs):
             return unknown(
                 what,
                 f"{told}; it is met where the relay signs for {domain}, as `d=` of a mail shows",

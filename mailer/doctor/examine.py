@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from mailer import migrations
 from mailer.doctor import machine
+from mailer.doctor.dialects import dialects
 from mailer.doctor.domains import Domains, own_addresses
 from mailer.doctor.model import Finding, error, ok
 from mailer.doctor.reports import reports
@@ -49,6 +50,7 @@ def examine(
             yield from machine.private("keys", settings.keys_file)
     yield machine.broker(settings.broker_url)
     yield from machine.relays(settings)
+    yield from dialects(settings)
     yield from site(settings, keyring, dns if name_server else None)
     yield from reports(settings)
     looks = Domains(

@@ -193,6 +193,20 @@ def test_a_return_path_of_another_house_needs_our_signature(home_on_sqlite: Home
     assert "bounces have nowhere to go" in told["MX bounces.other.net"].words
 
 
+def test_behind_a_relay_that_signs_nothing_is_claimed_of_our_own(home_on_sqlite: Home) -> None:
+    """Neither our signature nor our Return-Path survives there: DMARC rests on the relay's."""
+    home = home_on_sqlite
+    home.run("dkim", "new", "--selector", "s1", "--add")
+    home.configure('inbound_domain = "in.example.com"')
+    home.configure('[relay]\ndialect = "postmark"\nstream = "broadcast"', instead_of="[relay]")
+    told = look(home, GOOD)
+    assert "SPF example.com" in told
+    assert told["DKIM"].status is Status.UNKNOWN
+    assert "mailer dkim new" not in told["DKIM"].remedy
+    assert told["DMARC example.com"].status is Status.UNKNOWN
+    assert "where the relay signs for example.com" in told["DMARC example.com"].words
+
+
 def test_where_no_name_server_answers_nothing_is_held_against_it(
     home_on_sqlite: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
