@@ -14,7 +14,7 @@ ACCUSATIONS: tuple[tuple[Reason, tuple[str, ...]], ...] = (
         Reason.DISABLED,
         (
             "(mailbox|account|user|recipient|address)( that you tried to reach)? (is |"
-            "has been |was )*(currently )?(disabled|inactive|deactivated|suspended|locked|"
+            "has been |has |was )*(currently )?(disabled|inactive|deactivated|suspended|locked|"
             "discontinued|closed|expired)",
             "(mailbox|account|user|recipient|address|domain).{0,90} (is|are|was|been|"
             r"temporar\w+|currently|not)? ?(disabled|inactive|deactivated|suspended|locked|"
@@ -24,13 +24,17 @@ ACCUSATIONS: tuple[tuple[Reason, tuple[str, ...]], ...] = (
             "(account|mailbox|user) not active",
             "temporar(y|ily) (locked|disabled|suspended)",
             "user .{0,60}does not (accept|receive) mail",
-            "no longer accepts? (e-?)?mail",
+            "is currently suspended",
+            r"suspend\w* the service",
+            r"administrativ\w+ disabled",
+            "(destinataire|recipient) (archiv[ée]e?|est bloqu[ée])",
+            "archived recipient",
         ),
     ),
     (
         Reason.NO_SUCH_DOMAIN,
         (
-            "null mx",
+            "null ?mx",
             "does not accept (any )?(mail|email)(?! from)",
             "host or domain name not found",
             "(domain|host)( name)? (does not exist|not found|unknown)",
@@ -39,6 +43,12 @@ ACCUSATIONS: tuple[tuple[Reason, tuple[str, ...]], ...] = (
             "all relevant mx records point to non-existent hosts",
             "unknown (host|domain)",
             "host unknown",
+            "(recipient )?domain must exist",
+            "(domain|host) is not reachable",
+            "host address lookups failed permanently",
+            "(answer with|returned|but) no data",
+            "(unable|could ?n[o']t|cannot|can't) (to )?(resolve|find) (the |a )?route",
+            "no route for current request",
             "no such host",
             "nxdomain",
             "name or service not known",
@@ -47,7 +57,8 @@ ACCUSATIONS: tuple[tuple[Reason, tuple[str, ...]], ...] = (
             "could ?n[o']t (find|resolve) (a |any |the )?(mail exchanger|host|domain|mx|address)",
             "(no|none|not any|without|lacks?|missing) (valid |usable )?(mx|mail exchanger|"
             r"dns)( |$|\.|,)",
-            "(illegal|invalid|bad|unresolvable) (destination )?(host|domain|system address)",
+            "(illegal|invalid|bad|unresolvable|non-?existent) (destination )?(host|domain|"
+            "system address)",
             "bad destination (host|system)",
             "indicated no smtp service",
             "does not (accept|receive|support) (any )?(e-?mail|mail|smtp)(?! from)",
@@ -58,28 +69,45 @@ ACCUSATIONS: tuple[tuple[Reason, tuple[str, ...]], ...] = (
     (
         Reason.NO_SUCH_USER,
         (
-            "(user|mailbox|recipient|account|address|email)( address)? (is |was |were |"
-            "could )*(unknown|not (be )?found|invalid|non-?existent)",
-            "(unknown|invalid|no such|nonexistent) (local )?(user|mailbox|recipient|"
-            "account|address|local part)",
+            "(user|mailbox|recipient|account|address|email)(e?s)?( address)? (is |are |was |"
+            "were |could )*(unknown|not (be )?found|invalid|non-?existent)",
+            "(unknown|invalid|no such|non-?existent)[ -](local |virtual )?(user|mailbox|"
+            "recipient|account|address|local part)",
             "(user|mailbox|recipient|account|address|email).{0,60}(does ?n[o']t|not) exist",
             "(user|mailbox|recipient).{0,80}doesn't have an? .{1,40} account",
             "recipient ?not ?found",
             "unrouteable address",
             "not our customer",
             "no mailbox (here|by that name)",
-            "mailbox unavailable",
+            r"mailbox (is )?unavail?able(?! or access denied)",
+            "account (is )?unavailable",
             "recipient address rejected: access denied",
             "destinataire invalide",
             "undeliverable address",
             "not listed in",
             "not in my valid",
             "validrcptto",
+            "bad_?(rcpt|recipient)_?to",
+            "envelope recipient has been denied",
+            "(rejected|refused|ca ?n[o']t accept) (the )?(user|recipient)s?(?! address)",
+            "recipient (is )?not (accepted|local|ok)",
+            "recipient mailbox is not allowed",
+            r"recipn?\w*[ .]?not ?found",
+            "no longer accepts? (e-?)?mail",
+            "missing home directory",
+            "no ?such ?user",
+            r"<[^\s<>@]{1,128}@[^\s<>@]{1,253}> not found",
+            r"rcpt \S{1,256} (does ?n[o']t|not) exist",
+            "in name directory",
+            "mail ?address not administrated",
+            "nessun utente",
+            "domain or user is ?n[o']t",
+            "non existent user",
             "not in (the |our )?(directory|list of (users|recipients))",
             "(invalid|unknown|bad|illegal|undefined|incorrect|nonexistent|non-existent|"
             "unresolvable) (final delivery |virtual |local |destination |recipient |"
             "e-?mail |mail |user ?)*(user|userid|id|mailbox|recipient|account|address(es)?|"
-            "alias|local[- ]part|addressee|name|mail ?drop|customer)",
+            "alias|local[- ]part|addressee|name|mail ?drop|customer|subscriber)",
             "no such (person|address|mail ?drop|account|mail ?box|name|local|e-?mail|"
             "recipient|alias|customer|subscriber)",
             "(user|mailbox|recipient|account|address|addressee|alias|mail ?box)( name|"
@@ -144,7 +172,7 @@ ACCUSATIONS: tuple[tuple[Reason, tuple[str, ...]], ...] = (
             "temporar(y|ily) (local )?(problem|failure|error|unavailable)",
             "local (error|problem)",
             "out of memory",
-            "service (is )?(temporarily )?(not available|unavailable)",
+            "service (is )?(temporarily |currently )?(not available|unavailable)",
             "mailer error",
             "unknown mailer",
             "local configuration",

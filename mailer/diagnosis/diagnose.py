@@ -85,6 +85,8 @@ def _reason(code: int, enhanced: str | None, text: str) -> tuple[Reason, bool]:
         return told, True
     if known := coded or told:
         return known, True
+    if code == 521 and enhanced == "5.3.2":  # RFC 7504: a host that takes no mail at all
+        return Reason.NO_SUCH_DOMAIN, True
     if guess := vague(enhanced):
         return guess, enhanced is not None and enhanced.endswith((".2.1", ".1.10"))
     return _PLAIN_CODES.get(code, Reason.UNKNOWN), code == 556

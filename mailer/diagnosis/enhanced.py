@@ -20,7 +20,7 @@ _DETAILS = {
     "1.1": Reason.NO_SUCH_USER,
     "1.2": Reason.NO_SUCH_DOMAIN,
     "1.3": Reason.BAD_ADDRESS,
-    "1.4": Reason.BAD_ADDRESS,
+    "1.4": Reason.SYSTEM,  # ambiguous: more than one mailbox has it
     "1.6": Reason.MOVED,
     "1.7": Reason.RELAY,  # our sender's address
     "1.8": Reason.RELAY,

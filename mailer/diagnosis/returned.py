@@ -74,9 +74,16 @@ _KDDI_REFUSES = re.compile(
 #: A user's filter that answers with the code for nobody: KDDI's, and Facebook's as documented.
 _FILTER = re.compile(r"\b550 : user unknown|\b(?:rcp-p[23]|int-p2)\b", re.IGNORECASE)
 
+#: What a reader has set up for themselves, whatever code it is told with.
+_READERS = re.compile(r"recipient preferences|only accepting mail from", re.IGNORECASE)
+
 #: RFC 3463 details that name the mailbox as what is missing; the rest of 1.x and 2.x is vaguer.
 #: 4.1 is Exchange Online's "access denied", 5.0 Outlook.com's "mailbox unavailable".
 _NO_MAILBOX = frozenset({"1.0", "1.1", "1.10", "1.351", "4.1", "5.0", "7.17"})
+#: Servers that have asked their mailboxes, and then say what came of it.
+_ASKED = re.compile(r"\bdelivery error\b", re.IGNORECASE)
+#: Gone, where the code says so too; a code for a mailbox switched off tells the other thing.
+_INACTIVE = re.compile(r"\binactive\b|\bnot active\b", re.IGNORECASE)
 #: What the reporter's own words may excuse, whatever the code.
 _EXCUSES = frozenset({Reason.MAILBOX_FULL, Reason.DISABLED})
 _SAYS_NOTHING = re.compile(r"[45]\.(?:0\.\d+|[57]\.0)")
@@ -108,15 +115,18 @@ def _judge(returned: Returned, code: int, status: str) -> tuple[Reason, bool]:
     around = from_words(returned.around)
     if returned.is_program:
         return (told if told in _EXCUSES else Reason.SYSTEM), False
-    if _FILTER.search(returned.said):
+    if _FILTER.search(returned.said) or (told is Reason.POLICY and _READERS.search(returned.said)):
         return Reason.POLICY, False
     text = returned.said if told else f"{returned.said}\n{returned.around}"
     verdict = _as_final(code, status, text)
     reason = verdict.reason
     if _KDDI_REFUSES.search(returned.said) and _KDDI.search(returned.remote.lower()):
         return Reason.NO_SUCH_USER, True
-    if around in _EXCUSES and reason in (Reason.NO_SUCH_USER, Reason.UNKNOWN):
+    is_gone = status == "5.1.1" and around is told and _INACTIVE.search(returned.said)
+    if around in _EXCUSES and reason in (Reason.NO_SUCH_USER, Reason.UNKNOWN) and not is_gone:
         return around, False
+    if reason is Reason.BAD_ADDRESS and codes(returned.said)[1] == "5.1.0":
+        return reason, returned.refused in (Refused.UNTOLD, Refused.RECIPIENT)
     if status == "5.4.4" and code == 0 and reason is Reason.NETWORK:
         return Reason.NO_SUCH_DOMAIN, True
     if reason is Reason.NO_SUCH_USER:
@@ -143,7 +153,7 @@ def _is_confirmed(returned: Returned, code: int, status: str) -> bool:
     is_final = status.startswith("5") or status.endswith(".1.1")
     if is_final and status.partition(".")[2] in _NO_MAILBOX:
         return True
-    if returned.refused is Refused.RECIPIENT:
+    if returned.refused is Refused.RECIPIENT or _ASKED.search(returned.said):
         return not (status or str(code)).startswith("4")
     if returned.refused is not Refused.UNTOLD:
         return False

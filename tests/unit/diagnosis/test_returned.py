@@ -71,6 +71,33 @@ HARD = (
     "550 Utilisateur inconnu",
     "550 Benutzer unbekannt",
     "450 4.1.1 <reader@example.net>: Recipient address rejected: User unknown",
+    "550 can't accept user",
+    "550 Destination addresses were unknown",
+    "550 Destination server rejected recipients",
+    "550 Mailbox is unavailable",
+    "550 No thank you rejected: Account Unavailable",
+    "550 recipient address rejected: Invalid-Recipient",
+    "550 recipient is not accepted here",
+    "550 recipient is not local",
+    "550 sorry, badrcptto",
+    "553 sorry, your envelope recipient has been denied (#5.7.1)",
+    "553 sorry, that domain or user isn't in my list of allowed rcpthosts (#5.7.1)",
+    "553 sorry, your envelope recipient is in my badrcptto list (#5.7.1)",
+    "550 user missing home directory",
+    "550 <reader@example.net> not found",
+    "550 RCPT (reader@example.net) doesn't exist",
+    "550 No such virtual user here",
+    "550 no reader@example.net in name directory",
+    "550 non existent user",
+    "550 All recipients are unknown",
+    "550 Nessun utente simile in questo indirizzo",
+    "550 this address no longer accepts mail",
+    "553 Recipient mailbox is not allowed",
+    "550 5.1.1 <reader@example.net>: inactive email address",
+    "550 5.1.0 <reader@example.net> recipient rejected",
+    "554 5.4.4 SMTPSEND.DNS.NonExistentDomain; nonexistent domain",
+    "550 Recipient domain must exist",
+    "521 5.3.2 this host takes nothing",
 )
 
 #: Answers that are no fault of the address, or that may pass.
@@ -142,6 +169,20 @@ SOFT = (
     "550 5.3.0 system full",
     "550 mail server temporarily rejected message",
     "550 dns lookup failed for sender",
+    "550 5.1.1 Boite du destinataire pleine. Recipient overquota. OFR_417 [417]",
+    "550 5.5.0 Boite du destinataire archivee. Archived recipient. LPN007_420",
+    "552 too much mail data",
+    "550 The user's space has been used up",
+    "554 The sender's email address is invalid",
+    "550 5.1.1 The recipient is only accepting mail from specific email addresses",
+    "550 5.1.1 refused due to recipient preferences",
+    "550 Mailbox unavailable or access denied",
+    "550 5.1.4 RESOLVER.ADR.Ambiguous; ambiguous address",
+    "550 5.1.0 Emetteur invalide. Invalid Sender. OFR004_405 [405]",
+    "550 the mailbox is inactive",
+    "550 Please use the smtp server of your ISP",
+    "550 Rejecting open proxy",
+    "521 5.3.2 Service currently unavailable",
 )
 
 
@@ -169,6 +210,20 @@ def test_nobody_is_unknown_after_they_were_accepted() -> None:
     filtered = judge(Returned(said=said, refused=Refused.MESSAGE))
     assert not filtered.hard
     assert filtered.reason is Reason.NO_SUCH_USER
+
+
+def test_a_server_that_asked_the_mailbox_is_believed_whenever_it_answers() -> None:
+    said = "554 delivery error: dd Requested mail action aborted, mailbox not found"
+
+    assert judge(Returned(said=said, refused=Refused.MESSAGE)).hard
+
+
+def test_a_vague_code_about_an_address_counts_where_the_address_was_refused() -> None:
+    said = "550 5.1.0 no"
+
+    assert judge(Returned(said=said)).hard
+    assert not judge(Returned(said=said, refused=Refused.MESSAGE)).hard
+    assert not judge(Returned(said="550 no", status="5.1.0")).hard
 
 
 def test_the_reporters_own_words_count() -> None:
