@@ -14,6 +14,7 @@ _SERVER = re.compile(
     r"|^\s*<>\s*$|mail administrator",
     re.IGNORECASE,
 )
+#: Headers that are there, whatever they say, in nothing but answers.
 _AUTO_HEADERS = (
     "x-autoreply",
     "x-autorespond",
@@ -25,14 +26,36 @@ _AUTO_HEADERS = (
     "x-ms-exchange-inbox-rules-loop",
     "x-facebook-notify",
 )
+#: Headers that say so by what stands in them.
+_AUTO_VALUES = {
+    "delivered-to": "autorespon",
+    "preference": "auto",
+    "x-post-messageclass": "autorespon",
+    "x-apple-action": "vacation",
+    "x-mailer": "vacation",
+}
 _AUTO_SUBJECT = re.compile(
-    r"^\s*\[?(?:auto(?:matic|mated|mática|matique|matische|matisch|matica|-)?[ -]?"
+    r"^\W*(?:(?:re|aw|sv|vs|antw|odp|rv|r)\s*:\s*)?\W*"
+    # What programs put before the subject that they answer, language by language.
+    r"(?:auto(?:matic|mated|mática|matique|matische|matisch|matica|matisk|-)?[ -]?"
     r"(?:re(?:ply|sponse|spuesta|ponse)|generated|svar|mail)"
-    r"|auto\s?:|autosvar|autoreply|vacation|away from|out of (?:the )?office|i am away|on holiday"
-    r"|abwesen|automatische antwort|automatisch antwoord|afwezig|r[ée]ponse automatique"
-    r"|absen[ct]e|message d'absence|respuesta autom|risposta automatica|fuori (?:sede|ufficio)"
-    r"|resposta autom|fora do escrit|fr[åa]nvaro|poissa|automaattinen|nieobecno|odpowied[źz] auto"
-    r"|автоответ|自動応答|自動返信|自动回复|自動回覆|不在)",
+    r"|auto\s?:|autosvar|autoreply|automatische antwort|automatisch antwoord"
+    r"|r[ée]ponse automatique|respuesta autom|risposta automatica|resposta autom"
+    r"|automaattinen|odpowied[źz] auto|automatická odpově|automatická odpoveď|automatikus válasz"
+    r"|răspuns automat|raspuns automat|otomatik yanıt|balasan otomatis|tự động trả lời"
+    r"|автоответ|автоматическ\w+ ответ|автоматична відповідь|αυτόματη απάντηση"
+    r"|תשובה אוטומטית|رد تلقائي|ตอบกลับอัตโนมัติ|자동 ?(?:회신|응답)|부재중"
+    r"|自動応答|自動返信|自动回复|自動回覆"
+    # What absent people write themselves.
+    r"|vacation|away from|i(?:'m| am) (?:away|out|on)|on (?:holiday|vacation|leave)"
+    r"|(?:annual|maternity|paternity|parental|sick) leave"
+    r"|abwesen|urlaub|(?:ich bin )?(?:nicht im b[üu]e?ro|im urlaub)|afwezig"
+    r"|absen[ct]e|message d'absence"
+    r"|cong[ée]s|ausen(?:te|cia)|fuera de (?:la )?oficina|assen(?:te|za)|fuori (?:sede|ufficio)"
+    r"|ausência|fora do escrit|fr[åa]nvaro|fraværende|ikke til stede|poissa|nieobecno"
+    r"|mimo kancelář|házon kívül|нет на месте|не в офисе|в отпуске|işyeri dışında|不在)"
+    # And wherever it stands in a subject.
+    r"|\bout of (?:the )?office\b",
     re.IGNORECASE,
 )
 _CHALLENGE = re.compile(
@@ -81,13 +104,26 @@ def is_auto_reply(message: InboundMessage) -> bool:
         return True
     if message.header("precedence").strip().lower() in ("auto_reply", "auto-reply"):
         return True
+    if any(word in message.header(name).lower() for name, word in _AUTO_VALUES.items()):
+        return True
     subject = message.header("subject")
-    if _AUTO_SUBJECT.match(subject) or _CHALLENGE.search(subject):
+    if _AUTO_SUBJECT.search(subject) or _CHALLENGE.search(subject):
         return True
     automatic = submitted.startswith("auto-") or "x-auto-response-suppress" in dict(
         message.top.headers
     )
     return automatic or _TICKET.search(subject) is not None
+
+
+def is_answer_of_person(message: InboundMessage) -> bool:
+    """Whether an answer is in a person's name, though a server's address may stand over it."""
+    names = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-vacation", "x-mail-autoreply")
+    if message.header("x-failed-recipients"):
+        return False
+    return bool(
+        any(message.header(name) for name in names)
+        or _AUTO_SUBJECT.search(message.header("subject"))
+    )
 
 
 def unsubscribe_request(message: InboundMessage) -> str | None:
@@ -101,6 +137,6 @@ def unsubscribe_request(message: InboundMessage) -> str | None:
     if _REQUEST_MAILBOX.search(message.header("to")):
         if token:
             return token[1]
-        if not is_from_server(message) and not _AUTO_SUBJECT.match(subject):
+        if not is_from_server(message) and not _AUTO_SUBJECT.search(subject):
             return ""
     return "" if _UNSUBSCRIBE.match(subject) and not is_from_server(message) else None

@@ -14,7 +14,12 @@ from mailer.diagnosis.returned import Refused, Returned, codes, judge
 from mailer.diagnosis.words import from_words
 from mailer.feedback import bounce_text, returned_copy
 from mailer.feedback.arf import complaint
-from mailer.feedback.auto_reply import is_auto_reply, is_from_server, unsubscribe_request
+from mailer.feedback.auto_reply import (
+    is_answer_of_person,
+    is_auto_reply,
+    is_from_server,
+    unsubscribe_request,
+)
 from mailer.feedback.bounce_text import Found
 from mailer.feedback.delivery_status import StatusFields, status_fields
 from mailer.feedback.inbound_message import MOST_TEXT, InboundMessage, Part, take_apart
@@ -64,6 +69,12 @@ _IS_DELAY = re.compile(
     r"\bdelay(?:ed)?\b|warning[ :]|still being retried|not yet been delivered"
     r"|temporary failure report|will be retried|has been delayed"
     r"|will (?:continue|keep) (?:to )?(?:try|retry)",
+    re.IGNORECASE,
+)
+_HAS_ARRIVED = re.compile(
+    r"success(?:ful(?:ly)?)? (?:been )?(?:mail )?(?:deliver|relay)"
+    r"|(?:delivered|relayed|delivery (?:has been|was)) success"
+    r"|(?:lists|groups|recipients?) is complete, but",
     re.IGNORECASE,
 )
 _FAILS = re.compile(
@@ -128,7 +139,10 @@ def _request(message: InboundMessage) -> Understood | None:
 
 def _auto_reply(message: InboundMessage) -> Understood | None:
     receipt = message.top.parameters.get("report-type", "").lower() == "disposition-notification"
-    if receipt or (is_auto_reply(message) and not is_from_server(message)):
+    answers = is_auto_reply(message) and not is_from_server(message)
+    if not answers and is_answer_of_person(message):
+        answers = not _FAILS.search(message.header("subject"))
+    if receipt or answers:
         return Understood(kind=Kind.AUTO_REPLY, recipients=_writer(message))
     return None
 
@@ -240,14 +254,21 @@ def _by_words(message: InboundMessage, text: str, copy: ReturnedCopy) -> Underst
         return None
     own = frozenset(a.lower() for a in (*_ADDRESS.findall(message.header("to")), *_senders(copy)))
     found = bounce_text.find(lines, own=own)
-    named = _named(message, found) or (_from_copy(copy, own) if by_server else ())
+    is_report = by_server or (_FAILS.search(subject) and _tells_failure(told))
+    named = _named(message, found) or (_from_copy(copy, own) if is_report else ())
     if not named or not (by_server or _tells_failure(told)):
         return None
+    if _HAS_ARRIVED.search(f"{subject}\n{told[:4_000]}") and not _tells_failure(told):
+        return Understood(
+            kind=Kind.DELIVERED,
+            recipients=tuple(RecipientReport(recipient=entry.recipient) for entry in named),
+        )
     is_delay = _IS_DELAY.search(subject) or _IS_DELAY.search(told[:4_000])
     is_bounce = not is_delay or _GIVEN_UP.search(told[:4_000]) is not None
     whole = _Whole(
         told=told[:MOST_TOLD],
         own_words=_own_words(told),
+        reporter=_domain("".join(_ADDRESS.findall(message.header("from"))[-1:])),
         refused=bounce_text.refused_command(told[:MOST_TOLD]),
         is_alone=len(named) == 1,
     )
@@ -266,6 +287,7 @@ class _Whole:
 
     told: str
     own_words: str
+    reporter: str
     refused: Refused
     is_alone: bool
 
@@ -294,6 +316,10 @@ def _from_copy(copy: ReturnedCopy, own: frozenset[str]) -> tuple[Found, ...]:
     return tuple(Found(recipient=address) for address in people.values())
 
 
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()
+
+
 def _tells_failure(told: str) -> bool:
     """Whether words that nobody knows as a server's are a report for all that."""
     code, status = codes(told)
@@ -319,7 +345,7 @@ def _in_words(entry: Found, whole: _Whole) -> RecipientReport:
         Returned(
             said=said,
             around=whole.told if whole.is_alone else own,
-            own=whole.own_words,
+            own=whole.told if whole.reporter == _domain(entry.recipient) else whole.own_words,
             refused=next(filter(None, commands), whole.refused),
             remote=entry.recipient,
         )
