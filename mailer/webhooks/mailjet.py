@@ -61,6 +61,8 @@ def parse(received: Received) -> Report:
 
 def _events(item: Item, received: Received) -> Iterator[ReportedEvent]:
     kind = kind_of(_TYPES, item.text("event"))
+    if item.text("error").lower() == "greylisted" and item.raw("hard_bounce") is not True:
+        kind = EventType.DEFERRED  # "delivery will be re-attempted"
     said = item.first("comment", "smtp_reply", "error")
     hardness, reason = _blame(item, said) if kind is EventType.BOUNCED else (None, Reason.UNKNOWN)
     yield ReportedEvent(

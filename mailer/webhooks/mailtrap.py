@@ -18,7 +18,8 @@ from subscribers.reason import Reason
 _TYPES: Mapping[str, EventType | None] = {
     "delivery": EventType.DELIVERED,
     "bounce": EventType.BOUNCED,
-    "soft_bounce": EventType.BOUNCED,
+    # Tried again for a day; what never arrives becomes a bounce.
+    "soft_bounce": EventType.DEFERRED,
     "reject": EventType.BOUNCED,
     # Mailtrap holds the message back for a while.
     "suspension": EventType.DEFERRED,
@@ -56,7 +57,7 @@ def parse(received: Received) -> Report:
 
 def _events(item: Item, received: Received) -> Iterator[ReportedEvent]:
     name = item.text("event").replace(" ", "_")
-    if name.startswith(("activity_log.", "audit_log.")):
+    if name.startswith(("activity_log.", "audit_log.", "inbound.")):
         raise Passed(name)
     kind = kind_of(_TYPES, name)
     said = item.first("response", "reason")

@@ -11,7 +11,7 @@ from mailer.webhook_settings import WebhooksSettings
 from mailer.webhooks import verify as prove
 from mailer.webhooks.blame import blame
 from mailer.webhooks.model import Incoming, Received, Report, ReportedEvent
-from mailer.webhooks.payload import Item, kind_of, listed, read_json, report
+from mailer.webhooks.payload import Item, Passed, kind_of, listed, read_json, report
 from subscribers.event import EventType
 from subscribers.reason import Reason
 
@@ -52,6 +52,8 @@ def _events(item: Item, received: Received) -> Iterator[ReportedEvent]:
     message = payload.item("original_message") if came_back else payload.item("message")
     if came_back:
         kind = EventType.BOUNCED
+    if message.text("direction") == "incoming":
+        raise Passed("incoming mail")
     said = payload.first("output", "details")
     status = payload.text("details") if said != payload.text("details") else ""
     hardness, reason = (

@@ -47,6 +47,11 @@ def postal(output: str) -> Json:
     return {"event": "MessageDeliveryFailed", "payload": {"output": output, "message": {}}}
 
 
+def mailersend(kind: str, **meta: object) -> Json:
+    data = {"id": "e", "type": kind, "recipient": "ada@example.org", "message_id": "m"}
+    return {"type": f"activity.{kind}", "data": {**data, "meta": meta or []}}
+
+
 CASES: list[tuple[str, Json, str]] = [
     ("amazon_ses", ses_bounce("Permanent", "NoEmail"), "bounced hard no-such-user"),
     ("amazon_ses", ses_bounce("Permanent", "Suppressed"), "bounced hard no-such-user"),
@@ -97,18 +102,28 @@ CASES: list[tuple[str, Json, str]] = [
     ("mailjet", {"event": "bounce", "hard_bounce": False, "error": "quota exceeded"}, "bounced soft mailbox-full"),
     ("mailjet", {"event": "blocked", "error_related_to": "mailjet", "error": "preblocked"}, "bounced soft relay"),
     ("mailjet", {"event": "unsub"}, "unsubscribed"),
+    ("mailjet", {"event": "bounce", "hard_bounce": False, "error": "greylisted"}, "deferred"),
     ("resend", {"type": "email.bounced", "data": {"bounce": {"type": "Transient", "subType": "MailboxFull"}}}, "bounced soft mailbox-full"),
     ("resend", {"type": "email.suppressed", "data": {}}, "bounced soft relay"),
     ("resend", {"type": "email.complained", "data": {}}, "complained"),
     ("resend", {"type": "contact.created"}, "passed contact.created"),
     ("mailersend", {"type": "activity.soft_bounced", "data": {}}, "bounced soft unknown"),
     ("mailersend", {"type": "activity.spam_complaint", "data": {}}, "complained"),
-    ("mailtrap", {"event": "soft bounce", "response": "452 4.2.2 mailbox full"}, "bounced soft mailbox-full"),
+    ("mailersend", mailersend("hard_bounced", bounce_code=550, bounce_reason="5.1.1 user unknown"), "bounced hard no-such-user"),
+    ("mailersend", mailersend("soft_bounced", bounce_code="452", bounce_reason="mailbox full"), "bounced soft mailbox-full"),
+    ("mailersend", mailersend("spam_complaints"), "complained"),
+    ("mailersend", mailersend("suppressed", suppression_reason="hard bounced before"), "bounced soft relay"),
+    ("mailersend", mailersend("unsubscribed", unsubscribe_reason="too many"), "unsubscribed"),
+    ("mailersend", mailersend("delivered"), "delivered"),
+    ("mailersend", {"type": "webhook.test"}, "passed webhook.test"),
+    ("mailtrap", {"event": "soft bounce", "response": "452 4.2.2 mailbox full"}, "deferred"),
+    ("mailtrap", {"event": "inbound.message_received"}, "passed inbound.message_received"),
     ("mailtrap", {"event": "reject"}, "bounced soft relay"),
     ("mailtrap", {"event": "spam_complaint"}, "complained"),
     ("postal", postal("550 5.1.1 user unknown"), "bounced hard no-such-user"),
     ("postal", postal("554 5.7.1 Service unavailable; blocked using zen.spamhaus.org"), "bounced soft reputation"),
     ("postal", {"event": "MessageHeld", "payload": {}}, "passed MessageHeld"),
+    ("postal", {"event": "MessageSent", "payload": {"message": {"direction": "incoming"}}}, "passed incoming mail"),
     ("unisender_go", {"status": "hard_bounced", "delivery_info": {"delivery_status": "err_user_unknown"}}, "bounced hard no-such-user"),
     ("unisender_go", {"status": "soft_bounced", "delivery_info": {"delivery_status": "err_mailbox_full"}}, "bounced soft mailbox-full"),
     ("unisender_go", {"event_name": "transactional_spam_block"}, "passed transactional_spam_block"),
@@ -138,6 +153,15 @@ def test_what_it_means(name: str, body: Json, meaning: str) -> None:
         bounced = event.hardness is not None
         told.append(f"{event.type} {event.hardness} {event.reason}" if bounced else event.type)
     assert told == [meaning]
+
+
+def test_mailersends_second_version_names_its_message() -> None:
+    body = {**mailersend("delivered"), "created_at": "2026-12-01T08:59:00Z"}
+    (event,) = READERS["mailersend"](
+        Received(id="r", at=NOW, body=json.dumps(body).encode())
+    ).events
+
+    assert (event.recipient, event.provider_id, event.at.minute) == ("ada@example.org", "m", 59)
 
 
 def test_several_recipients_are_several_events() -> None:
