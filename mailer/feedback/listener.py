@@ -1,6 +1,7 @@
 """An SMTP or LMTP server for the mail that comes back, behind an MX or a Postfix transport.
 
-It takes mail for our own Return-Paths and the mailbox for unsubscribing, and for nobody else.
+It takes mail for our own Return-Paths and the mailboxes for unsubscribing and for complaints, and
+for nobody else.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from mailer.feedback.take import take
 from subscribers.database import Database
 from subscribers.errors import PressrunError, TokenInvalid
 from subscribers.token import Keyring, read_verp
+
+#: Where feedback loops send complaints (RFC 6449, 3), and where people do (RFC 2142).
+COMPLAINT_MAILBOXES = frozenset({"fbl", "abuse"})
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +85,7 @@ class Inbox:
         local_part, _, domain = address.rpartition("@")
         if domain.lower() != self._domain or not address.isprintable():
             return False
-        if local_part.lower() == UNSUBSCRIBE_MAILBOX:
+        if local_part.lower() in COMPLAINT_MAILBOXES | {UNSUBSCRIBE_MAILBOX}:
             return True
         try:
             read_verp(self._keyring, local_part, now=self._clock())

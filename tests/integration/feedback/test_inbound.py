@@ -47,6 +47,19 @@ def bounce(to: str, *, status: str = "5.1.1", said: str = "no such user here") -
     ).encode()
 
 
+def complaint(verp: str) -> bytes:
+    """A feedback report (RFC 5965) about the copy that had this Return-Path."""
+    return (
+        f"From: feedback@arf.mail.example\r\nTo: fbl@{DOMAIN}\r\nSubject: FW: May\r\n"
+        'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: message/feedback-report\r\n\r\n"
+        "Feedback-Type: abuse\r\nUser-Agent: Loop/1.0\r\nVersion: 1\r\n\r\n"
+        "--b\r\nContent-Type: message/rfc822\r\n\r\n"
+        f"Return-Path: <{verp}@{DOMAIN}>\r\nTo: ada@example.org\r\nSubject: May\r\n\r\nHi\r\n"
+        "--b--\r\n"
+    ).encode()
+
+
 @contextmanager
 def listening(world: World, *, lmtp: bool = False) -> Iterator[int]:
     stop = threading.Event()
@@ -78,6 +91,17 @@ def test_a_bounce_to_our_return_path(world: World, lmtp: bool) -> None:
     assert world.status(person) == "bounced"
     assert world.is_suppressed("ada@example.org")
     assert world.bodies() == [b""]
+
+
+@pytest.mark.parametrize("mailbox", ["fbl", "Abuse"])
+def test_a_complaint_comes_to_the_mailbox_for_complaints(world: World, mailbox: str) -> None:
+    person, delivery = ada(world)
+    with listening(world) as port, smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
+        client.sendmail("", [f"{mailbox}@{DOMAIN}"], complaint(world.verp(delivery)))
+        client.sendmail("", [f"{mailbox}@{DOMAIN}"], complaint("b-" + "a" * 40))
+    assert world.apply() == 2
+    assert world.status(person) == "complained"
+    assert world.is_suppressed("ada@example.org")
 
 
 def test_mail_for_nobody_of_ours_is_refused(world: World) -> None:
