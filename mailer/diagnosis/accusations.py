@@ -74,7 +74,7 @@ ACCUSATIONS: tuple[tuple[Reason, tuple[str, ...]], ...] = (
             "(unknown|invalid|no such|non-?existent)[ -](local |virtual )?(user|mailbox|"
             "recipient|account|address|local part)",
             "(user|mailbox|recipient|account|address|email).{0,60}(does ?n[o']t|not) exist",
-            "(user|mailbox|recipient).{0,80}doesn't have an? .{1,40} account",
+            "(user|mailbox|recipient).{0,80}doesn't have an? (.{1,40} )?(account|mailbox)",
             "recipient ?not ?found",
             "unrouteable address",
             "not our customer",

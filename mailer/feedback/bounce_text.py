@@ -29,7 +29,7 @@ class Found:
 Shape = Callable[[str], list[tuple[str, int]]]
 
 # What an address can hold; both ends are fixed, so that the search stays linear.
-_ADDRESS = r"(?<![^\s<>()\[\],;:\"'`|=])[^\s<>()\[\],;:\"'`|=@]{1,128}@[\w.-]{1,253}[\w]"
+_ADDRESS = r"(?<![^\s<>()\[\],;:\"'`|=])[^\s<>()\[\],;:\"'`|=@]{1,128}@[\w.-]{1,253}[\w](?!\w)"
 _ANY = re.compile(_ADDRESS)
 
 #: From here on a report quotes what we had sent.
@@ -68,7 +68,7 @@ _OFFICE = re.compile(
 #: The recipient begins the line, alone or with what happened behind it.
 _HEAD = re.compile(
     rf"^[\s*>\"'|-]*(?:(?:[45]\d\d[ -])?(?:[45]\.\d+\.\d+ )?)[<\"'(]*(?P<a>{_ADDRESS})[>\"')]*"
-    r"(?P<rest>\s*(?:$|:|\.\.\.|\[|\(|;|-|<|,\s|[A-Za-z]).*)$"
+    r"(?P<rest>\s*(?:$|:|\.\.\.|\[|\(|;|-|\*|<|,\s|[A-Za-z]).*)$"
 )
 #: A label says that this is the recipient.
 _LABEL = re.compile(
@@ -88,12 +88,13 @@ _PHASES: tuple[tuple[Refused, re.Pattern[str]], ...] = tuple(
     for refused, words in (
         (
             Refused.MESSAGE,
-            r"reply to (?:end of )?data|after (?:end of data|data\b|sending data)|final data"
+            r"smtp:(?:data|eom) host|reply to (?:end of )?data"
+            r"|after (?:end of data|data\b|sending data)|final data"
             r"|failed after i sent the message|\(state 1[78]\)|following data command",
         ),
         (
             Refused.RECIPIENT,
-            r"reply to rcpt|after (?:pipelined )?rcpt|our rcpt to|not like recipient"
+            r"smtp:rcpt host|reply to rcpt|after (?:pipelined )?rcpt|our rcpt to|not like recipient"
             r"|recipient was rejected|following rcpt|\[rcpt_to\]|in rcpt to|rejected recipient"
             r"|\(state 14\)|rejected address|rejected the recipient",
         ),

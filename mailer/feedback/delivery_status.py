@@ -124,7 +124,8 @@ def _typed(value: str) -> tuple[str, str]:
 def address_in(value: str) -> str:
     """The address of a typed field (`rfc822; reader@example.org`), or empty."""
     kind, rest = _typed(value)
-    if kind and kind not in ("rfc822", "utf-8", "smtp", "dns", "x400", "lmtp", "local"):
+    known = ("rfc822", "utf-8", "smtp", "dns", "x400", "lmtp", "local")
+    if kind and kind not in known and not kind.startswith("x-"):
         return ""
     found = _ADDRESS.search(rest[:1_000])
     return found[0].strip("'.,") if found else ""

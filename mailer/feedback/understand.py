@@ -23,6 +23,7 @@ from mailer.feedback.auto_reply import (
 from mailer.feedback.bounce_text import Found
 from mailer.feedback.delivery_status import StatusFields, status_fields
 from mailer.feedback.inbound_message import MOST_TEXT, InboundMessage, Part, take_apart
+from mailer.feedback.powermta import POWERMTA, POWERMTA_HARD
 from mailer.feedback.returned_copy import ReturnedCopy
 from mailer.feedback.ses_notice import ses_notice
 from mailer.feedback.understood import Kind, RecipientReport, Understood
@@ -32,26 +33,6 @@ MOST_EVIDENCE = 1_000
 #: So much of a report is read for what is said in it.
 MOST_TOLD = 8_000
 
-#: PowerMTA's categories, where its server's words say nothing.
-POWERMTA = {
-    "bad-mailbox": Reason.NO_SUCH_USER,
-    "bad-domain": Reason.NO_SUCH_DOMAIN,
-    "inactive-mailbox": Reason.DISABLED,
-    "quota-issues": Reason.MAILBOX_FULL,
-    "spam-related": Reason.SPAM,
-    "virus-related": Reason.POLICY,
-    "policy-related": Reason.POLICY,
-    "content-related": Reason.POLICY,
-    "relaying-issues": Reason.RELAY,
-    "invalid-sender": Reason.RELAY,
-    "routing-errors": Reason.NETWORK,
-    "bad-connection": Reason.NETWORK,
-    "no-answer-from-host": Reason.NETWORK,
-    "message-expired": Reason.NETWORK,
-    "protocol-errors": Reason.PROTOCOL,
-    "bad-configuration": Reason.SYSTEM,
-}
-_POWERMTA_HARD = frozenset({"bad-mailbox", "bad-domain"})
 #: What a person may well write in a letter.
 _SAID_BY_PEOPLE = frozenset({None, Reason.POLICY, Reason.SPAM, Reason.SYSTEM, Reason.RATE})
 _GIVEN_UP = re.compile(
@@ -61,6 +42,8 @@ _GIVEN_UP = re.compile(
 )
 
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'@]{1,128}@[^\s<>()\[\],;:\"'@]{1,253}")
+_RECEIPT = "message/disposition-notification"
+_REJECTED = re.compile(r"\b(?:was|been) automatically rejected\b", re.IGNORECASE)
 _STATUS_KINDS = frozenset({"message/delivery-status", "message/global-delivery-status"})
 #: Actions (RFC 3464, 2.3.3, and Postfix's own) that tell of no failure.
 _ARRIVED = frozenset({"delivered", "relayed", "expanded", "deliverable"})
@@ -108,6 +91,7 @@ def _read(message: InboundMessage, text: str, copy: ReturnedCopy) -> Understood:
         or _complaint(message, copy)
         or _request(message)
         or _by_fields(message, text)
+        or _rejected_inside(message, text)
         or _auto_reply(message)
         or _by_words(message, text, copy)
         or Understood(kind=Kind.UNKNOWN)
@@ -229,7 +213,7 @@ def _recipient(group: StatusFields, shown: dict[str, str], *, is_bounce: bool) -
     )
     reason, hard = diagnosis.reason, diagnosis.hard
     if reason is Reason.UNKNOWN and group.category in POWERMTA:
-        reason, hard = POWERMTA[group.category], group.category in _POWERMTA_HARD
+        reason, hard = POWERMTA[group.category], group.category in POWERMTA_HARD
     return RecipientReport(
         recipient=_address(group),
         original=group.original if group.final else "",
@@ -239,6 +223,24 @@ def _recipient(group: StatusFields, shown: dict[str, str], *, is_bounce: bool) -
         reason=reason,
         evidence=(said or around)[:MOST_EVIDENCE],
         remote_mta=group.remote_mta,
+    )
+
+
+def _rejected_inside(message: InboundMessage, text: str) -> Understood | None:
+    """A mailbox that refuses what its server had taken says so by a receipt (RFC 5429, 2.1)."""
+    receipts = [part.text for part in message.parts if part.kind == _RECEIPT]
+    if not receipts or not _REJECTED.search(text):
+        return None
+    said = text[:MOST_EVIDENCE]
+    found = judge(Returned(said=said, refused=Refused.MESSAGE))
+    return Understood(
+        kind=Kind.BOUNCE,
+        recipients=tuple(
+            RecipientReport(
+                recipient=_address(group), status=found.status, reason=found.reason, evidence=said
+            )
+            for group in status_fields("\n\n".join(receipts))
+        ),
     )
 
 
