@@ -52,7 +52,7 @@ ACCUSATIONS: tuple[tuple[Reason, tuple[str, ...]], ...] = (
             "no such host",
             "nxdomain",
             "name or service not known",
-            "(host|domain)( name)? .{0,80}(could ?n[o']t be found|not (be )?found|"
+            "(host|domain)( name)? [^:]{0,80}(could ?n[o']t be found|not (be )?found|"
             "does ?n[o']t exist|is not known)",
             "could ?n[o']t (find|resolve) (a |any |the )?(mail exchanger|host|domain|mx|address)",
             "(no|none|not any|without|lacks?|missing) (valid |usable )?(mx|mail exchanger|"
@@ -96,7 +96,8 @@ ACCUSATIONS: tuple[tuple[Reason, tuple[str, ...]], ...] = (
             "no longer accepts? (e-?)?mail",
             "missing home directory",
             "no ?such ?user",
-            r"<[^\s<>@]{1,128}@[^\s<>@]{1,253}> not found",
+            r"<x@x> not found",
+            r"\b55\d (5\.\d\.\d )?\S{1,128} not found",
             r"rcpt \S{1,256} (does ?n[o']t|not) exist",
             "in name directory",
             "mail ?address not administrated",

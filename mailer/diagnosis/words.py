@@ -24,9 +24,17 @@ def _compiled(phrases: tuple[str, ...]) -> re.Pattern[str]:
 _WORDS = tuple((reason, _compiled(phrases)) for reason, phrases in EXCUSES + ACCUSATIONS)
 
 
+# What an address can hold, so that the search stays linear.
+_ADDRESS = re.compile(r"(?<![^\s<>()\[\],;:\"'])[^\s<>()\[\],;:\"'@]{1,254}@[\w.-]{1,254}")
+
+
 def from_words(text: str) -> Reason | None:
-    """Return what a reply's words say, or None if they say nothing we know."""
-    return _told(" ".join(text[:MOST_TEXT].lower().split()))
+    """Return what a reply's words say, or None if they say nothing we know.
+
+    Addresses in it say nothing: somebody may well be called `no-such-user@` or `spam@`.
+    """
+    flat = " ".join(text[:MOST_TEXT].lower().split())
+    return _told(_ADDRESS.sub("x@x", flat))
 
 
 # A report says the same thing in several places.

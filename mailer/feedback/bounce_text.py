@@ -29,8 +29,11 @@ class Found:
 Shape = Callable[[str], list[tuple[str, int]]]
 
 # What an address can hold; both ends are fixed, so that the search stays linear.
-_ADDRESS = r"(?<![^\s<>()\[\],;:\"'`|=])[^\s<>()\[\],;:\"'`|=@]{1,128}@[\w.-]{1,253}[\w](?!\w)"
+_APART = r"\s<>()\[\],;:\"'`|=（）【】「」《》：，；、。"
+_ADDRESS = rf"(?<![^{_APART}])[^{_APART}@]{{1,128}}@[\w.-]{{1,253}}[\w](?!\w)"
 _ANY = re.compile(_ADDRESS)
+#: Words that are written onto the address without a blank, as Chinese and Japanese do.
+_WRITTEN_ON = re.compile(r"^[\u2e80-\u9fff\uff00-\uffef]+(?=[!-~]+@[!-~]+$)")
 
 #: From here on a report quotes what we had sent.
 _QUOTE = re.compile(
@@ -176,7 +179,7 @@ def _places(lines: list[str], shape: Shape, own: frozenset[str]) -> dict[str, in
         if "@" not in line or len(places) >= MOST_FOUND:
             continue
         for address, at in shape(line):
-            plain = address.strip("'.").rstrip("-")
+            plain = _WRITTEN_ON.sub("", address).strip("'.").rstrip("-")
             if plain.lower() in known or not _may_be_reader(plain, line[max(at - _LEFT, 0) : at]):
                 continue
             known.add(plain.lower())

@@ -54,10 +54,13 @@ _IS_DELAY = re.compile(
     r"|will (?:continue|keep) (?:to )?(?:try|retry)",
     re.IGNORECASE,
 )
+#: How people's programs begin the subject of an answer; no server reports so.
+_IS_REPLY = re.compile(r"\s*(?:re|aw|sv|vs|antw|odp)\s*:", re.IGNORECASE)
 _HAS_ARRIVED = re.compile(
     r"success(?:ful(?:ly)?)? (?:been )?(?:mail )?(?:deliver|relay)"
     r"|(?:delivered|relayed|delivery (?:has been|was)) success"
-    r"|(?:lists|groups|recipients?) is complete, but",
+    r"|(?:lists|groups|recipients?) is complete, but"
+    r"|\bdelivery via [^\n]{1,200}: (?:250|delivered)",
     re.IGNORECASE,
 )
 _FAILS = re.compile(
@@ -252,7 +255,8 @@ def _by_words(message: InboundMessage, text: str, copy: ReturnedCopy) -> Underst
     told = "\n".join(lines)
     subject = message.header("subject")
     by_server = is_from_server(message)
-    if not (_FAILS.search(subject) or _FAILS.search(told[:8_000]) or by_server):
+    told_of = subject if _IS_REPLY.match(subject) else f"{subject}\n{told[:MOST_TOLD]}"
+    if not (by_server or _FAILS.search(told_of)):
         return None
     own = frozenset(a.lower() for a in (*_ADDRESS.findall(message.header("to")), *_senders(copy)))
     found = bounce_text.find(lines, own=own)
@@ -335,13 +339,27 @@ def _own_words(told: str) -> str:
     )
 
 
+def _said_of_one(line: str, own: str, whole: _Whole) -> str:
+    """What is said of the only recipient: a reply with its code, wherever it stands."""
+    texts = (line, own, whole.told)
+    for part in texts:
+        if codes(part)[0] and from_words(part):
+            return part
+    coded = own if codes(own)[0] else whole.told
+    return next((part for part in texts if from_words(part)), coded)
+
+
+def _said_of(own: str, whole: _Whole) -> str:
+    """What is said of one recipient among several; another's reply is only a last resort."""
+    paragraph = own.lstrip("\n").partition("\n\n")[0]
+    return next(
+        (part for part in (paragraph, own) if from_words(part) or codes(part)[0]), whole.told
+    )
+
+
 def _in_words(entry: Found, whole: _Whole) -> RecipientReport:
     own = f"{entry.line}\n{entry.below}"[:MOST_TOLD]
-    texts = (entry.line, own, whole.told)
-    said = next((part for part in texts if codes(part)[0] and from_words(part)), "")
-    if not said:
-        coded = own if codes(own)[0] else whole.told
-        said = next((part for part in texts if from_words(part)), coded)
+    said = _said_of_one(entry.line, own, whole) if whole.is_alone else _said_of(own, whole)
     commands = map(bounce_text.refused_command, (own, entry.above[-MOST_TOLD:]))
     diagnosis = judge(
         Returned(

@@ -255,6 +255,12 @@ def test_a_gateways_guess_yields_to_the_reply_that_it_quotes() -> None:
     assert not diagnosis.hard
 
 
+def test_an_address_says_nothing_of_itself() -> None:
+    for name in ("nosuchuser", "no-spam", "over-quota", "mailbox-full"):
+        said = f"550 5.7.1 <{name}@example.net>: not today"
+        assert judge(Returned(said=said, refused=Refused.RECIPIENT)).reason is Reason.POLICY
+
+
 def test_the_report_may_excuse_what_the_reply_accuses() -> None:
     returned = Returned(
         said="550 user unknown",
