@@ -255,6 +255,46 @@ def test_a_gateways_guess_yields_to_the_reply_that_it_quotes() -> None:
     assert not diagnosis.hard
 
 
+UNKNOWN_ERRORS = (
+    "Unbekannter Fehler beim Zustellen",
+    "Erreur inconnue",
+    "Errore sconosciuto",
+    "Error desconocido",
+    "Erro desconhecido",
+    "Nieznany błąd",
+    "Onbekende fout",
+    "原因不明のエラー",
+    "unknown error",
+    "bad name server for the domain",
+)
+UNKNOWN_PEOPLE = (
+    "Benutzer unbekannt",
+    "Benutzer Ada ist nicht im Domino-Verzeichnis aufgeführt",
+    "Utilisateur inconnu",
+    "Utilisateur non répertorié dans l'annuaire",
+    "Utente sconosciuto",
+    "Usuario desconocido",
+    "Usuário desconhecido",
+    "Nieznany użytkownik",
+    "Onbekende gebruiker",
+    "Schránka neexistuje",
+    "Användaren finns inte",
+    "宛先不明",
+    "Kullanıcı bulunamadı",
+)
+
+
+@pytest.mark.parametrize("said", UNKNOWN_ERRORS)
+def test_an_unknown_error_is_nobodys_fault(said: str) -> None:
+    assert not judge(Returned(said=said)).hard
+
+
+@pytest.mark.parametrize("said", UNKNOWN_PEOPLE)
+def test_somebody_unknown_is_told_in_any_language(said: str) -> None:
+    assert judge(Returned(said=said)).reason is Reason.NO_SUCH_USER
+    assert judge(Returned(said=said)).hard
+
+
 def test_an_address_says_nothing_of_itself() -> None:
     for name in ("nosuchuser", "no-spam", "over-quota", "mailbox-full"):
         said = f"550 5.7.1 <{name}@example.net>: not today"
