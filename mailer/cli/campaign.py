@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from mailer.cli import campaign_books, campaign_repair, campaign_send, campaign_watch
+from mailer.cli import (
+    campaign_books,
+    campaign_repair,
+    campaign_report,
+    campaign_send,
+    campaign_watch,
+)
 
 app = typer.Typer(
     help="Test, schedule, watch and stop what goes out.",
@@ -18,7 +24,7 @@ app.command("status")(campaign_watch.status)
 app.command("pause")(campaign_watch.pause)
 app.command("resume")(campaign_watch.resume)
 app.command("cancel")(campaign_watch.cancel)
-app.command("report")(campaign_books.report)
+app.command("report")(campaign_report.report)
 app.command("audit")(campaign_books.audit)
 app.command("explain")(campaign_books.explain)
 app.command("settle")(campaign_repair.settle)

@@ -1,4 +1,4 @@
-"""`mailer campaign report`, `audit`, `explain`: what became of it, and why."""
+"""`mailer campaign audit`, `explain`: whether the books are right, and why they say so."""
 
 from __future__ import annotations
 
@@ -20,59 +20,9 @@ from mailer.delivery.ledger import Balance
 from mailer.delivery.model import DeliveryState
 from mailer.report import queries as report_queries
 from mailer.report.explain import explain as explain_copy
-from mailer.report.looks.queries import Looks
 from subscribers import address
 
-#: So many links a report lists; --json lists them all.
-_TOP = 10
 _OPEN = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
-
-
-def report(campaign_id: Id, as_json: Json = False) -> None:
-    """Tell what became of a campaign, in figures.
-
-    Where opens and clicks are counted (`mailer newsletter set --tracking`), everything that came
-    stands beside what people did, with the links followed most.
-
-    Example: `mailer campaign report 3 --json`
-    """
-    with runtime().database.read() as session:
-        figures = report_queries.campaign_report(session, campaign_id)
-    if as_json:
-        emit_json(figures)
-        return
-    campaign = figures.campaign
-    say(f"campaign {campaign.id}: {campaign.state} — {campaign.subject}")
-    if figures.first_at and figures.last_at:
-        took = (figures.last_at - figures.first_at).total_seconds()
-        say(
-            f"{figures.attempts} attempts in {took:.1f} s"
-            f" from {figures.first_at:%Y-%m-%d %H:%M} UTC"
-        )
-    show_balance(figures.balance)
-    if figures.reasons:
-        say()
-        show_table(("state", "reason", "copies"), figures.reasons)
-    for what, copies in sorted(figures.later.items()):
-        say(f"{copies} reported {what} later")
-    if figures.unsubscribed:
-        say(f"{figures.unsubscribed} unsubscribed")
-    if figures.looks:
-        _show_looks(figures.looks)
-
-
-def _show_looks(looks: Looks) -> None:
-    """Opens, clicks and the links followed most, raw beside human."""
-    say()
-    links = [(one.url, one.clicks) for one in looks.links[:_TOP] if one.clicks.raw]
-    rows = [("opens", looks.opens), ("clicks", looks.clicks), *links]
-    show_table(
-        (f"tracking: {looks.tracking}", "raw", "human", "people"),
-        [(what, one.raw, one.human, one.people) for what, one in rows],
-    )
-    if looks.machines:
-        told = ", ".join(f"{count} {looker}" for looker, count in looks.machines.items())
-        say(f"machines, by how they were told: {told}")
 
 
 def show_balance(balance: Balance) -> None:

@@ -17,14 +17,19 @@ from mailer.delivery.archive import queries as archived
 from mailer.delivery.ledger import Balance
 from mailer.delivery.model import DeliveryState
 from mailer.delivery.tables import deliveries, intents, outcomes
+from mailer.report.compare.queries import Reaction, reactions
+from mailer.report.course.queries import Course, LaneFigure, course_of, lanes_of
 from mailer.report.looks.queries import Looks, looks_of
-from subscribers.event import EventType
 from subscribers.tables import consents, events, subscriptions, suppressions
 
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignReport:
-    """A campaign in figures: copies by state, why some did not arrive, what came back."""
+    """A campaign in figures: copies by state, why some did not arrive, what came back.
+
+    Of a campaign whose ledger is rolled up neither `course` nor `lanes` are known any more;
+    `not_kept` says so in words.
+    """
 
     campaign: Campaign
     balance: Balance
@@ -35,6 +40,10 @@ class CampaignReport:
     first_at: datetime | None
     last_at: datetime | None
     looks: Looks | None
+    reaction: Reaction
+    course: Course | None = None
+    lanes: tuple[LaneFigure, ...] = ()
+    not_kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,16 +58,30 @@ def campaign_report(session: Session, campaign_id: int) -> CampaignReport:
     """The figures of one campaign; raises CampaignUnknown."""
     campaign = campaign_queries.get(session, campaign_id)
     first_at, last_at, attempts = _attempts(session, campaign_id)
+    reaction = reactions(session, [campaign_id])[campaign_id]
     return CampaignReport(
         campaign=campaign,
         balance=ledger.balance(session, campaign_id),
         reasons=tuple(delivery_queries.failures(session, campaign_id)),
         attempts=attempts,
         later=delivery_queries.later(session, campaign_id),
-        unsubscribed=_unsubscribed(session, campaign_id),
+        unsubscribed=reaction.unsubscribed,
         first_at=first_at,
         last_at=last_at,
         looks=looks_of(session, campaign),
+        reaction=reaction,
+        course=course_of(session, campaign),
+        lanes=lanes_of(session, campaign),
+        not_kept=_not_kept(campaign),
+    )
+
+
+def _not_kept(campaign: Campaign) -> tuple[str, ...]:
+    if campaign.archived_at is None:
+        return ()
+    return (
+        f"The ledger was rolled up into sums on {campaign.archived_at:%Y-%m-%d}: how far the"
+        " campaign had come when, and how each lane fared, is not kept any more.",
     )
 
 
@@ -77,15 +100,6 @@ def _attempts(session: Session, campaign_id: int) -> tuple[datetime | None, date
     last = [at for at in (row.last_at, *(one.last_at for one in rolled_up)) if at is not None]
     attempts = row.attempts + sum(one.attempts for one in rolled_up)
     return min(first, default=None), max(last, default=None), attempts
-
-
-def _unsubscribed(session: Session, campaign_id: int) -> int:
-    people: int = session.execute(
-        select(func.count(func.distinct(events.c.subscriber_id))).where(
-            events.c.campaign_id == campaign_id, events.c.type == EventType.UNSUBSCRIBED
-        )
-    ).scalar_one()
-    return people
 
 
 def discrepancies(session: Session, campaign_id: int) -> list[Discrepancy]:

@@ -1,0 +1,1 @@
+"""Issues side by side."""

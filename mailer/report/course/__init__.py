@@ -1,0 +1,1 @@
+"""How far a campaign had come when, and in which lanes, counted by the database."""
