@@ -37,6 +37,9 @@ COMMANDS = {
     "archive": _place(
         "archive", "app", "Write and send", "What went out, as a site for everybody."
     ),
+    "report": _place(
+        "report", "app", "Write and send", "How a newsletter grows; issues side by side."
+    ),
     "lanes": _place("lanes", "app", "Deliver", "How fast mail goes, by provider and relay."),
     "relay": _place("relay", "app", "Deliver", "What the relays offer; try one."),
     "dkim": _place("dkim", "app", "Deliver", "Keys that sign mail, and their DNS records."),

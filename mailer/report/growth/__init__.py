@@ -1,0 +1,1 @@
+"""How a newsletter grows: who came, who left, week by week or month by month."""
