@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from rich.table import Table
@@ -89,9 +89,10 @@ def show_area(
 def _time_line(points: Sequence[tuple[datetime, int]], zone: ZoneInfo, columns: int) -> str:
     """As many round moments as there is room for, each beginning where it belongs."""
     start, end = points[0][0], points[-1][0]
+    span = max(end - start, timedelta(seconds=1))
     line = ""
     for moment, words in time_ticks(start, end, zone, most=max(columns // 12, 1)):
-        place = round((moment - start) / (end - start) * columns)
+        place = round((moment - start) / span * columns)
         if place + len(words) <= columns and (not line or place > len(line) + 1):
             line = line.ljust(place) + words
     return line

@@ -131,7 +131,8 @@ def _sections(issues: Sequence[Compared], zone: ZoneInfo) -> Iterator[Section]:
 
 
 def _told(issues: Sequence[Compared], figure: Callable[[Compared], str]) -> str:
-    return "; ".join(f"{name_of(one)}: {figure(one)}" for one in issues) + "."
+    told = "; ".join(f"{name_of(one)}: {figure(one)}" for one in issues)
+    return f"{told or 'No issue has gone out yet'}."
 
 
 def _parts(one: Compared, **kinds: str) -> Bar:

@@ -23,8 +23,9 @@ class Scale:
     end: float
 
     def at(self, value: float) -> float:
-        """Where a value lies."""
-        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+        """Where a value lies; all is at the start where there is but one."""
+        span = (self.high - self.low) or 1
+        return self.start + (value - self.low) / span * (self.end - self.start)
 
 
 def step_for(span: int, *, most: int = 5) -> int:

@@ -152,7 +152,8 @@ def test_a_terminal_that_knows_ascii_alone(
 def test_nothing_to_report(office_on_sqlite: Office, terminal: Console) -> None:
     home = office_on_sqlite.home
     home.run("report", "compare", "--last", "3")
-    home.run("report", "growth")
+    home.run("report", "compare", "--last", "3", "--html", "none.html")
+    home.run("report", "growth", "--last", "1")
     empty = office_on_sqlite.books.add_issue(0)
     home.run("campaign", "report", str(empty))
     home.run("report", "compare", str(empty))

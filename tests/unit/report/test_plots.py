@@ -153,6 +153,13 @@ def test_a_line_of_nothing_lies_on_the_floor() -> None:
     assert line.points[0][1] == line.points[1][1]
 
 
+def test_a_line_of_a_single_moment() -> None:
+    plot = line_plot("t", "s", [(NINE, 5), (NINE, 5)], UTC_ZONE)
+    line = next(mark for mark in plot.marks if mark.look == "line")
+    assert isinstance(line, Path)
+    assert line.points[0] == line.points[1]
+
+
 # --- on a terminal ------------------------------------------------------------------------------
 
 
