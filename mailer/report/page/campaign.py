@@ -14,7 +14,7 @@ from mailer.report.page.model import Page, Section, Tile
 from mailer.report.plot.bars import Bar, Part, bar_plot
 from mailer.report.plot.lines import line_plot
 from mailer.report.plot.marks import Table
-from mailer.report.plot.words import number, share, span, subject_words
+from mailer.report.plot.words import counted, number, share, span, subject_words
 from mailer.report.queries import CampaignReport
 from subscribers.model import Newsletter
 
@@ -34,10 +34,11 @@ def campaign_page(
     """All that is known of a campaign, its times as clocks in `zone` show them."""
     return Page(
         title=subject_words(report.campaign.subject),
+        kind="campaign report",
         about=tuple(_about(report, newsletter, zone)),
         tiles=tuple(_tiles(report)),
         sections=tuple(_sections(report, zone)),
-        notes=(*report.not_kept, made(now, zone)),
+        notes=(made(now, zone),),
     )
 
 
@@ -48,14 +49,14 @@ def made(now: datetime, zone: ZoneInfo) -> str:
 
 def _about(report: CampaignReport, newsletter: Newsletter, zone: ZoneInfo) -> Iterator[str]:
     campaign = report.campaign
-    issue = f", issue {campaign.issue_number}" if campaign.issue_number is not None else ""
-    yield f"{newsletter.name}{issue}"
-    words = f"Campaign {campaign.id} is {campaign.state}."
+    yield newsletter.name
+    issue = f"Issue {campaign.issue_number}, " if campaign.issue_number is not None else ""
+    words = f"{issue}campaign {campaign.id}: {campaign.state}."
     if report.first_at and report.last_at:
         words += (
             f" First copy let go {report.first_at.astimezone(zone):%Y-%m-%d %H:%M}, last"
             f" {report.last_at.astimezone(zone):%Y-%m-%d %H:%M}:"
-            f" {number(report.attempts)} attempts in {span(report.last_at - report.first_at)}."
+            f" {counted(report.attempts, 'attempt')} in {span(report.last_at - report.first_at)}."
         )
     yield words
 

@@ -14,7 +14,7 @@ from mailer.report.page.growth import issue_name
 from mailer.report.page.model import Page, Section
 from mailer.report.plot.bars import Bar, Part, bar_plot
 from mailer.report.plot.marks import Table
-from mailer.report.plot.words import clean, number, share, span
+from mailer.report.plot.words import clean, counted, number, share, span
 
 HEADINGS = (
     *("issue", "begun", "audience", "delivered", "hard", "soft", "complained", "unsubscribed"),
@@ -27,7 +27,8 @@ def compare_page(issues: Sequence[Compared], zone: ZoneInfo, *, now: datetime) -
     """Issues side by side, in the order they are given."""
     return Page(
         title="Issues side by side",
-        about=(f"{number(len(issues))} issues.",),
+        kind="report",
+        about=(f"{counted(len(issues), 'issue')}.",),
         tiles=(),
         sections=tuple(_sections(issues, zone)),
         notes=(*not_kept(issues), made(now, zone)),

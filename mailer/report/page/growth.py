@@ -33,9 +33,10 @@ def growth_page(growth: Growth, zone: ZoneInfo, *, now: datetime) -> Page:
     joined = sum(sum(period.joined.values()) for period in periods)
     left = sum(sum(period.left.values()) for period in periods)
     return Page(
-        title=f"{growth.newsletter.name}: growth",
+        title=growth.newsletter.name,
+        kind="growth",
         about=(
-            f"By {growth.by}, from {day(periods[0].start, zone)}"
+            f"Growth by {growth.by}, from {day(periods[0].start, zone)}"
             f" to {day(min(now, periods[-1].end), zone)}.",
         ),
         tiles=(

@@ -29,9 +29,14 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """A whole page. `about` stands below its title, `notes` at its end."""
+    """A whole page. `about` stands below its title, `notes` at its end.
+
+    Names that others gave stand alone in `title` and in a line of `about`: whichever way they are
+    written, they turn nothing else around. `kind` says what the page tells of its title.
+    """
 
     title: str
+    kind: str
     about: tuple[str, ...]
     tiles: tuple[Tile, ...]
     sections: tuple[Section, ...]

@@ -12,8 +12,8 @@ from mailer.report.plot.words import fit, number, short_number, width_of
 
 WIDTH, HEIGHT = 960.0, 320.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 12.0, 12.0, 30.0
-#: How much of its place a column takes.
-_FULL = 0.72
+#: How much of its place a column takes, and how wide it may be.
+_FULL, _WIDEST = 0.72, 72.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +60,7 @@ def _axis(ticks: Sequence[int], up: Scale) -> Iterator[Mark]:
 
 
 def _pillar(pillar: Pillar, up: Scale, *, x: float, room: float) -> Iterator[Mark]:
+    width = min(room * _FULL, _WIDEST)
     for parts, sign in ((pillar.above, 1), (pillar.below, -1)):
         so_far = 0
         for part in parts:
@@ -67,9 +68,9 @@ def _pillar(pillar: Pillar, up: Scale, *, x: float, room: float) -> Iterator[Mar
                 continue
             ends = (up.at(sign * so_far), up.at(sign * (so_far + part.many)))
             yield Rect(
-                x=x + room * (1 - _FULL) / 2,
+                x=x + (room - width) / 2,
                 y=min(ends),
-                width=room * _FULL,
+                width=width,
                 height=max(abs(ends[0] - ends[1]), 1.0),
                 look=part.look,
                 says=f"{pillar.name}, {part.name}: {number(part.many)}",

@@ -11,7 +11,7 @@ from mailer.report.plot.scale import Scale, count_ticks, time_ticks
 from mailer.report.plot.words import short_number
 
 WIDTH, HEIGHT = 960.0, 300.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 24.0, 12.0, 30.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 34.0, 12.0, 30.0
 
 
 def line_plot(

@@ -14,6 +14,11 @@ def number(many: int) -> str:
     return f"{many:,}".replace("-", "−")
 
 
+def counted(many: int, what: str) -> str:
+    """So many of something, of which one is one."""
+    return f"{number(many)} {what}" if many == 1 else f"{number(many)} {what}s"
+
+
 def short_number(many: int) -> str:
     """A round number for an axis: 1,500 as 1.5k."""
     for size, unit in ((1_000_000, "M"), (1_000, "k")):

@@ -19,6 +19,8 @@ from mailer.delivery.tables import deliveries
 from mailer.report.compare.queries import Compared, begun, compare
 from mailer.report.growth.periods import By, bounds_of
 from mailer.report.growth.queries import Growth, growth
+from mailer.report.page.campaign import campaign_page
+from mailer.report.page.html import as_html
 from mailer.report.queries import CampaignReport, campaign_report
 from subscribers.database import Database
 from tests.integration.report.conftest import LANES, Books
@@ -137,6 +139,8 @@ def test_issues_side_by_side_rolled_up_or_not(books: Books) -> None:
     assert [told(one) for one in compared(books, *ids)] == counted
     assert compared(books, *ids)[0].states == states
     report = reported(books, ids[0])
+    page = as_html(campaign_page(report, books.newsletter, BERLIN, now=books.world.now))
+    assert page.count("is not kept any more") == 1
     assert (report.course, report.lanes) == (None, ())
     assert "not kept any more" in report.not_kept[0]
     assert report.reaction.hard == counted[0][2]

@@ -220,6 +220,11 @@ def test_spans_in_their_two_biggest_units(seconds: float, told: str) -> None:
 
 
 def test_numbers() -> None:
+    assert [words.counted(many, "issue") for many in (0, 1, 2)] == [
+        "0 issues",
+        "1 issue",
+        "2 issues",
+    ]
     assert words.number(-1234) == "−1,234"
     assert [words.short_number(many) for many in (999, 1500, 2_000_000)] == ["999", "1.5k", "2M"]
 
