@@ -278,6 +278,16 @@ def pause(
     return held
 
 
+def pause_for_relay(session: Session, campaign_id: int, *, reason: str, now: datetime) -> bool:
+    """Hold what its relay refuses, until a person has mended that; gives whether it is held.
+
+    A notice waits instead, and goes when the relay takes us again: nobody would look for it.
+    """
+    if get(session, campaign_id).kind is CampaignKind.NOTICE:
+        return False
+    return pause(session, campaign_id, reason=reason, now=now)
+
+
 def resume(session: Session, campaign_id: int, *, now: datetime) -> CampaignState:
     """Let a paused campaign go on where it was; raises CampaignRefused."""
     campaign = get(session, campaign_id)

@@ -58,7 +58,7 @@ def pause(session: Session, campaign_id: int, outcome: Outcome, *, now: datetime
         f"the relay refuses us: {said.rstrip('.')}; mend the login or the sender's address there,"
         f" then `mailer campaign resume {campaign_id}`"
     )
-    if campaign_queries.pause(session, campaign_id, reason=reason, now=now):
+    if campaign_queries.pause_for_relay(session, campaign_id, reason=reason, now=now):
         log.error("campaign %s is paused: %s", campaign_id, reason, extra={"campaign": campaign_id})
 
 

@@ -261,18 +261,20 @@ class Sender:
     async def _no_relay(self, claim: Claim, exc: RelayTrouble) -> datetime:
         """No copy pays for a relay that is down; what a person must mend pauses the campaign."""
         if isinstance(exc, (RelayLoginRefused, RelayWithoutTls)):
-            await self._pause(claim.campaign_id, str(exc))
+            await self._pause(claim.campaign_id, str(exc), for_relay=True)
         else:
             log.warning("chunk %s waits: %s", claim.chunk_id, exc)
         self.trouble = str(exc)
         return _now() + timedelta(seconds=self._sending.retry_first)
 
-    async def _pause(self, campaign_id: int, reason: str) -> None:
+    async def _pause(self, campaign_id: int, reason: str, *, for_relay: bool = False) -> None:
+        hold = campaign_queries.pause_for_relay if for_relay else campaign_queries.pause
+
         def pause() -> None:
             with self._database.write() as session:
-                campaign_queries.pause(session, campaign_id, reason=reason, now=_now())
+                if hold(session, campaign_id, reason=reason, now=_now()):
+                    log.error("campaign %s is paused: %s", campaign_id, reason)
 
-        log.error("campaign %s is paused: %s", campaign_id, reason)
         await self._patiently(pause)
 
     async def _release(self, claim: Claim, not_before: datetime) -> None:

@@ -17,11 +17,11 @@ from tests.integration.feedback.world import World
 from tests.services.smtp import SmtpSink
 
 
-def send_waiting(world: World, sink: SmtpSink) -> None:
+def send_waiting(world: World, sink: SmtpSink, **relay: str) -> None:
     """Send all notices that are due, by a sender as any worker has it."""
     settings = Settings(
         public_url="https://news.example.com",
-        relay=RelaySettings(host=sink.host, port=sink.port),
+        relay=RelaySettings.model_validate({"host": sink.host, "port": sink.port, **relay}),
         sending=SendingSettings(flush_seconds=0.01, connect_timeout=5, reply_timeout=5),
     )
     with world.database.read() as session:

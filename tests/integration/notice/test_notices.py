@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from mailer.campaign import queries as campaign_queries
 from mailer.campaign.tables import campaigns
 from mailer.delivery import ledger as books
+from mailer.delivery.tables import chunks
 from mailer.notice.language import KNOWN
 from mailer.notice.model import Notice
 from mailer.notice.owner import alarm
@@ -85,6 +86,26 @@ def test_a_confirmation_reaches_somebody_who_is_only_pending(
     assert html is not None
     assert 'href="https://news.example.com/c/' in html.get_content()
     assert ledger(world) == [("sent", None)]
+
+
+def test_a_notice_waits_while_the_relay_refuses_us_and_goes_when_that_is_mended(
+    world: World, smtp_sink: SmtpSink
+) -> None:
+    ask(world, "ada@example.org")
+    notify(world, Notice.CONFIRM, "ada@example.org")
+    closed = SmtpSink(login=("ann", "secret"))
+    closed.start()
+    try:
+        send_waiting(world, closed, username="ann", password="wrong")
+    finally:
+        closed.stop()
+    assert [state for _, state, _ in editions(world)] == ["sending"]
+    assert ledger(world) == [("queued", None)]
+    with world.database.write() as session:
+        # The wait is over.
+        session.execute(update(chunks).values(due_at=world.now))
+    send_waiting(world, smtp_sink)
+    assert [mail["to"] for mail in mails(smtp_sink)] == ["ada@example.org"]
 
 
 def test_a_goodbye_reaches_somebody_who_has_left(world: World, smtp_sink: SmtpSink) -> None:
