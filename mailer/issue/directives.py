@@ -13,6 +13,8 @@ from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 
+from mailer.issue.flanking import FlankingParser
+
 MAX_NESTING = 24
 _LEAF = re.compile(r"::([A-Za-z][\w-]*)(?:\[(.*)\])?(?:\(([^()\s]*)\))?[ \t]*")
 _OPEN = re.compile(r":::[ \t]*([A-Za-z][\w-]*)(?:\[(.*)\])?[ \t]*")
@@ -22,6 +24,12 @@ _ALL_BLOCKS = ["paragraph", "reference", "blockquote", "list"]
 
 class Dialect(MarkdownIt):
     """A Markdown parser that leaves URLs as they are written: they are judged afterwards."""
+
+    def __init__(self) -> None:
+        """CommonMark's rules, and the inline parser that knows of scripts without blanks."""
+        super().__init__()
+        self.inline = FlankingParser()
+        self.configure("commonmark", {"maxNesting": MAX_NESTING})
 
     def validateLink(self, url: str) -> bool:  # noqa: N802
         """Every link is a link: `javascript:` shall be an error with a line, not silent text."""
@@ -38,7 +46,7 @@ class Dialect(MarkdownIt):
 
 def dialect(lone_tag: Callable[[str], int | None]) -> Dialect:
     """A parser; `lone_tag(line)` is the number of the condition that stands alone on a line."""
-    parser = Dialect("commonmark", {"maxNesting": MAX_NESTING})
+    parser = Dialect()
     parser.enable("strikethrough")
 
     def condition(state: StateBlock, start: int, _end: int, silent: bool) -> bool:
