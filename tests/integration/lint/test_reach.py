@@ -61,9 +61,10 @@ class Page(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in {**headers, "content-length": str(len(body))}.items():
             self.send_header(name, value)
-        self.end_headers()
+        # Before a byte of it leaves: who has the answer may ask again at once.
         with self.server.lock:
             self.server.open[host] -= 1
+        self.end_headers()
         if self.command == "GET":
             self.wfile.write(body)
 
