@@ -97,6 +97,7 @@ class BlockReader:
             case "hr":
                 return Separator()
             case _:  # a fence, or lines indented by four blanks
+                self._check_fence(node)
                 words = self.inline.tags.words(node.content.rstrip("\n"), where="code")
                 return Listed(children=words)
 
@@ -164,6 +165,15 @@ class BlockReader:
         return Listing(items=tuple(self.read(item) for item in node.children), start=start)
 
     def _html(self, node: SyntaxTreeNode) -> None:
+        opening = node.content.rfind("<!--")
+        if opening >= 0 and "-->" not in node.content[opening:]:
+            line = node.content.count("\n", 0, opening)
+            self.notes.add(
+                Rule.RAW_HTML,
+                Place(line=_place(node).line + line, column=1),
+                "this comment is not closed: all below it is left out",
+                "close it with -->",
+            )
         rest = re.sub(r"<!--.*?(?:-->|\Z)", "", node.content, flags=re.DOTALL).strip()
         if rest:
             place = _place(node)
@@ -173,6 +183,17 @@ class BlockReader:
                 place,
                 f"HTML can't stand in an issue: {shown}",
                 "use Markdown instead",
+            )
+
+    def _check_fence(self, node: SyntaxTreeNode) -> None:
+        first, end = node.map or (0, 0)
+        last = self.inline.lines[end - 1].lstrip("> \t") if end - 1 > first else ""
+        if node.type == "fence" and not last.startswith(node.markup):
+            self.notes.add(
+                Rule.LEFTOVER_MARKUP,
+                _place(node),
+                f"this {node.markup} is not closed: all below it is code",
+                f"close it with a line {node.markup}",
             )
 
     def _malformed(self, node: SyntaxTreeNode) -> None:

@@ -111,7 +111,7 @@ class Rule(StrEnum):
     MISSING_PREHEADER = (
         "missing-preheader",
         Severity.WARNING,
-        "The issue has no preheader: inboxes show its first words behind the subject.",
+        "The issue has no preheader, or the subject again: inboxes show both side by side.",
     )
     SUBJECT_LENGTH = (
         "subject-length",
@@ -143,6 +143,16 @@ class Rule(StrEnum):
         Severity.WARNING,
         "An image beside the issue is heavier or larger than a phone should load, or too small.",
     )
+    LEFTOVER_MARKUP = (
+        "leftover-markup",
+        Severity.WARNING,
+        "Markdown that did not become a link, bold, a heading, a list, and is shown as typed.",
+    )
+    FOREIGN_FIELD = (
+        "foreign-field",
+        Severity.WARNING,
+        "A merge field as other systems write it: `*|FNAME|*`, `%name%`, `{name}`.",
+    )
     BARE_URL = ("bare-url", Severity.WARNING, "A URL stands in text and is no link.")
     VAGUE_LINK = (
         "vague-link",
@@ -169,7 +179,7 @@ class Rule(StrEnum):
     MISLEADING_LINK = (
         "misleading-link",
         Severity.WARNING,
-        "A link's text names one site and its address another.",
+        "A link's text names one site, or one paper, and its address another.",
     )
     INVISIBLE_CHARACTER = (
         "invisible-character",

@@ -77,7 +77,8 @@ class Tags:
             lines.advance(text, done, start)
             if opening == "<!--":
                 end = text.find("-->", start)
-                done = len(text) if end < 0 else end + 3
+                # One that is not closed hides no field: a paragraph may speak of `<!--`.
+                done = start + 4 if end < 0 else end + 3
                 pieces.append(text[start:done])
                 lines.advance(text, start, done)
                 continue
@@ -118,13 +119,7 @@ class Tags:
         if opening == "{%":
             match = _CONDITION.fullmatch(inner)
             if match is None:
-                word = inner.split(maxsplit=1)[0] if inner else ""
-                self.notes.add(
-                    Rule.MERGE_FIELD,
-                    place,
-                    f"unknown tag {word!r}",
-                    "there are if, elif, else and endif",
-                )
+                self.notes.add(Rule.MERGE_FIELD, place, *_unknown(inner))
                 return Tag(kind=TagKind.VOID, place=place)
             if match.group(3):
                 return Tag(kind=_BARE[match.group(3)], place=place)
@@ -209,6 +204,18 @@ class _Lines:
             self.place = Place(line=self.place.line + ends, column=column)
         else:
             self.place = Place(line=self.place.line, column=self.place.column + end - start)
+
+
+def _unknown(inner: str) -> tuple[str, str]:
+    """What is wrong with a tag that is none, and how it is written."""
+    if re.match(r"(?:else\s*if|elsif)\b", inner):
+        return f"{inner[:30]!r} is no tag", "write {% elif … %}"
+    word = inner.split(maxsplit=1)[0] if inner else ""
+    if word in ("else", "endif"):
+        return f"nothing can stand behind {word}", f"write {{% {word} %}}"
+    if word in ("if", "elif"):
+        return f"this {word} asks for nothing", f"write {{% {word} subscriber.name %}}"
+    return f"unknown tag {word!r}", "there are if, elif, else and endif"
 
 
 def _end_of_tag(text: str, start: int, closing: str) -> int | None:

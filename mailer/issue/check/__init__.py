@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailer.issue.check import head, links, structure, words
+from mailer.issue.check import head, leftover, links, structure, words
 from mailer.issue.model import ParsedIssue, Problem
 from mailer.issue.parse import examine
 from mailer.issue.problems import Notes
@@ -25,7 +25,9 @@ def check_parsed(issue: ParsedIssue, notes: Notes, *, readers: Readers) -> None:
     head.check(issue.front, notes, readers)
     structure.check(issue, notes)
     links.check(issue, notes)
+    leftover.check(issue, notes)
     words.check_characters(issue, notes)
+    words.check_placeholders(issue, notes)
     words.check_defaults((issue.front.subject, issue.front.preheader, issue.blocks), notes)
     for node in walk((issue.front.subject, issue.front.preheader, issue.blocks)):
         words.check_node(node, issue, notes, readers)

@@ -28,6 +28,13 @@ def check(front: FrontMatter, notes: Notes, readers: Readers) -> None:
             "the issue has no preheader",
             "add preheader: … to the front matter; inboxes show it behind the subject",
         )
+    elif _said(front.preheader) == _said(front.subject):
+        notes.add(
+            Rule.MISSING_PREHEADER,
+            front.place("preheader"),
+            "the preheader says what the subject says",
+            "write something else: inboxes show both in one line",
+        )
     for rule, name, inlines, limit in (
         (Rule.SUBJECT_LENGTH, "subject", front.subject, MAX_SUBJECT),
         (Rule.PREHEADER_LENGTH, "preheader", front.preheader, MAX_PREHEADER),
@@ -41,6 +48,18 @@ def check(front: FrontMatter, notes: Notes, readers: Readers) -> None:
                 f"the {name} has {length} characters{with_}",
                 f"keep it below {limit}: more is cut",
             )
+
+
+def _said(inlines: Inlines) -> list[object]:
+    """A line as it is compared: words without capitals, fields by what they ask for."""
+    return [
+        each.text.casefold().strip(" .!") if isinstance(each, Text) else _asked(each)
+        for each in inlines
+    ]
+
+
+def _asked(inline: object) -> object:
+    return inline.expression.source if isinstance(inline, Merge) else inline
 
 
 def _varies(inlines: Inlines) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from mailer.issue.check.seek import place_of
 from mailer.issue.check.vague import VAGUE
 from mailer.issue.model import (
     Alternative,
@@ -25,6 +26,7 @@ from mailer.issue.model import (
 )
 from mailer.issue.problems import Notes
 from mailer.issue.rules import Rule
+from mailer.issue.urls import arxiv_id
 from mailer.issue.walk import walk
 
 #: Filters of spam distrust what hides where it leads to.
@@ -49,7 +51,21 @@ def check(issue: ParsedIssue, notes: Notes) -> None:
             _check_link(node, notes)
         elif isinstance(node, Picture):
             _check_scheme(_address(node.url), node.place, notes, "image")
+        elif isinstance(node, Item):
+            _check_paper(node, issue.source, notes)
     _check_twins(issue, notes)
+
+
+def _check_paper(item: Item, source: str, notes: Notes) -> None:
+    """The id of a paper and the id in the link above it: one of them is another paper's."""
+    linked = arxiv_id(_address(item.link.url))
+    if linked and item.reference != linked:
+        notes.add(
+            Rule.MISLEADING_LINK,
+            place_of(source, f"[{item.reference}", item.place),
+            f"this names arXiv {item.reference}, and the link above it leads to {linked}",
+            "write the same id in both",
+        )
 
 
 def _address(url: Words) -> str:

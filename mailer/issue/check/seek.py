@@ -10,10 +10,17 @@ REACH = 20_000
 
 def place_of(source: str, text: str, block: Place, *, reach: int = REACH) -> Place:
     """The first place of `text` from a block's line on; the block's own where it is not found."""
+    return seek(source, text, block, reach=reach) or block
+
+
+def seek(source: str, text: str, block: Place, *, reach: int = REACH) -> Place | None:
+    """The first place of `text` from a block's line on, if it stands there without a \\ before."""
     start = _offset(source, block.line)
     found = source.find(text, start, start + reach)
+    while found > 0 and source[found - 1] == "\\":
+        found = source.find(text, found + 1, start + reach)
     if found < 0:
-        return block
+        return None
     line_start = source.rfind("\n", 0, found) + 1
     return Place(line=block.line + source.count("\n", start, found), column=found - line_start + 1)
 

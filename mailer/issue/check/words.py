@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from mailer.issue.check.seek import place_of
+from mailer.issue.check.spans import spans
 from mailer.issue.expression import Comparison, Filtered, Joined, Literal, Logic, Name, Node
 from mailer.issue.model import (
     START,
@@ -26,7 +27,8 @@ from mailer.issue.rules import Rule
 
 #: Nobody is without these.
 SURE = frozenset({("subscriber", "email"), ("subscriber", "id")})
-_BARE_URL = re.compile(r"https?://\S+")
+#: What a link that went wrong leaves behind is told as that.
+_BARE_URL = re.compile(r"(?<!\]\()(?<!\] \()(?<!\)\[)https?://\S+")
 _FILE_NAME = re.compile(r"[\w\s().-]+\.(?:png|jpe?g|gif|webp|svg)", re.IGNORECASE)
 _NO_WORDS = frozenset(
     {"image", "img", "picture", "photo", "bild", "foto", "imagen", "图片", "画像"}
@@ -35,6 +37,8 @@ _PLACEHOLDER = re.compile(r"\b(?:TODO|FIXME|TBD|XXX)\b|\b[Ll]orem ipsum\b")
 #: Zero-width space, word joiner, byte order mark, text turned round, a character that got lost,
 #: and those of private use, for which no reader has a glyph.
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u202d\u202e\ufffd\ue000-\uf8ff]")
+#: UTF-8 that was read as if it were Windows-1252: â€™ for ’, Ã© for é.
+_GARBLED = re.compile("â€[\u0080-\u00bf™œžšŸ“”‘’˜¦¢•]|[ÃÂ][\u0080-\u00bf™œžšŸ“”‘’‹›„…†‡‰€]|ï»¿")
 #: Scripts without blanks say with a zero-width space where a line may end.
 _BREAKING = ("km", "lo", "my", "th")
 
@@ -52,6 +56,28 @@ def check_characters(issue: ParsedIssue, notes: Notes) -> None:
                 Place(line=number, column=match.start() + 1),
                 f"U+{ord(match.group()):04X}: " + ("a lost character" if lost else "invisible"),
                 "write what stood there" if lost else "remove it",
+            )
+        for match in _GARBLED.finditer(line):
+            notes.add(
+                Rule.INVISIBLE_CHARACTER,
+                Place(line=number, column=match.start() + 1),
+                f"{match.group()!r}: a character that an earlier program garbled",
+                "write what stood there",
+            )
+
+
+def check_placeholders(issue: ParsedIssue, notes: Notes) -> None:
+    """Note words that say that something is still to be written, in text, headings and subject."""
+    front = issue.front
+    heads = ((front.subject, "subject"), (front.preheader, "preheader"))
+    found = [span for inlines, name in heads for span in spans(inlines, front.place(name))]
+    for span in (*found, *spans(issue.blocks)):
+        for match in _PLACEHOLDER.finditer(span.text):
+            notes.add(
+                Rule.PLACEHOLDER,
+                place_of(issue.source, match.group(), span.block),
+                f"{match.group()!r} still stands in the text",
+                "write what belongs there",
             )
 
 
@@ -150,13 +176,6 @@ def _check_text(paragraph: Paragraph, issue: ParsedIssue, notes: Notes) -> None:
                 place_of(issue.source, match.group(), paragraph.place),
                 f"{match.group()} is no link",
                 "write [Text](https://…) or <https://…>",
-            )
-        for match in _PLACEHOLDER.finditer(text):
-            notes.add(
-                Rule.PLACEHOLDER,
-                place_of(issue.source, match.group(), paragraph.place),
-                f"{match.group()!r} still stands in the text",
-                "write what belongs there",
             )
 
 
