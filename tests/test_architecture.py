@@ -20,7 +20,7 @@ CONFINED = {
     "mjml": ("mailer.render.html*",),
     "premailer": ("mailer.render.html*",),
     "cssutils": ("mailer.render.html*",),
-    "tinycss2": ("mailer.lint.style", "mailer.lint.contrast"),
+    "tinycss2": ("mailer.lint.style", "mailer.lint.contrast", "mailer.render.sheet_check"),
     "aiosmtplib": ("mailer.delivery.smtp.*",),
     "dns": ("mailer.lookup",),
     "dramatiq": ("mailer.queue.*",),

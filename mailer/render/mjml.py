@@ -50,15 +50,26 @@ def compose(
     composer = _Composer(issue, look, theme, book, lang, gallery, traced=traced)
     try:
         document = composer.document()
-    except TemplateError as exc:
-        where = place_of(exc, environment(theme.places))
-        raise ThemeInvalid(f"{where}: {exc.message}") from exc
     except RecursionError as exc:
         raise RenderingFailed("the issue is nested too deep; use fewer levels") from exc
+    except (ThemeInvalid, RenderingFailed):
+        raise
+    except Exception as exc:
+        # An expression of a template can raise whatever Python can.
+        where = place_of(exc) or ("the theme" if isinstance(exc, TemplateError) else None)
+        if where is None:
+            raise
+        raise ThemeInvalid(f"{where}: {_words(exc)}") from exc
     problems = mjml_check.check(document.mjml, theme.places)
     if problems:
         raise ThemeInvalid("\n".join(str(problem) for problem in problems))
     return _for_mrml(document)
+
+
+def _words(exc: Exception) -> str:
+    message = exc.message if isinstance(exc, TemplateError) else str(exc)
+    # Our own names are nothing to who writes a theme.
+    return re.sub(r"'(?:[\w.]+\.)?(\w+) object'", r"\1", message or type(exc).__name__)
 
 
 class _Composer:

@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, pass_context
-from jinja2.exceptions import TemplateSyntaxError
+from jinja2 import FileSystemLoader, StrictUndefined, Undefined, pass_context
+from jinja2.exceptions import TemplateRuntimeError, TemplateSyntaxError
 from jinja2.ext import Extension
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -59,13 +59,37 @@ class _Places(Extension):
         return _TAG.sub(mark, source) if name and name.endswith(".mjml.j2") else source
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja's, in which no text can be multiplied to fill the memory."""
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
+        """Numbers alone; `**` could take for ever."""
+        if operator == "**" or not all(isinstance(each, int | float) for each in (left, right)):
+            raise TemplateRuntimeError(f"{operator} is for numbers only, and ** is not there")
+        return super().call_binop(context, operator, left, right)
+
+
+def _shown(value: object) -> object:
+    """What a template prints: words and numbers; a block printed as Python would be nonsense."""
+    if isinstance(value, str | int | float | Undefined):
+        return value
+    kind = "several blocks or texts" if isinstance(value, tuple | list) else type(value).__name__
+    raise TemplateRuntimeError(
+        f"{{{{ … }}}} prints words, and this is {'nothing' if value is None else kind}; "
+        "write it with | block, | blocks, | inline, | lines, | words or | href"
+    )
+
+
 @lru_cache(maxsize=16)
 def environment(places: tuple[Path, ...]) -> ImmutableSandboxedEnvironment:
     """The templates in these folders, compiled once; the writer comes from the context."""
-    made = ImmutableSandboxedEnvironment(
+    made = _Sandbox(
         autoescape=True,  # select_autoescape does not know `.mjml.j2`
         loader=FileSystemLoader(places),
         undefined=StrictUndefined,
+        finalize=_shown,
         extensions=[_Places],
         trim_blocks=True,
         lstrip_blocks=True,
@@ -83,11 +107,11 @@ def environment(places: tuple[Path, ...]) -> ImmutableSandboxedEnvironment:
     return made
 
 
-def place_of(exc: TemplateError, made: Environment) -> str:
-    """`file:line:1` of the template in which it went wrong."""
+def place_of(exc: Exception) -> str | None:
+    """`file:line:1` of the template in which it went wrong; None where it was in none."""
     if isinstance(exc, TemplateSyntaxError):
         return f"{exc.filename or exc.name}:{exc.lineno}:1"
-    trace, found = exc.__traceback__, "the theme"
+    trace, found = exc.__traceback__, None
     while trace is not None:
         # Jinja rewrites tracebacks so that they name templates and their lines.
         file = trace.tb_frame.f_code.co_filename

@@ -16,12 +16,14 @@ from babel.dates import format_date
 
 from mailer.errors import ThemeInvalid
 from mailer.render import brand as brands
+from mailer.render import sheet_check
 from mailer.render.brand import Brand
 from mailer.resources import templates
 
 #: Where a user's own themes lie, from where `mailer` is run.
 OWN = Path("themes")
-TEMPLATES = ("layout.mjml.j2", "theme.css.j2", "client.css.j2")
+SHEETS = ("theme.css.j2", "client.css.j2")
+TEMPLATES = ("layout.mjml.j2", *SHEETS)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 _Words: TypeAlias = Mapping[str, Mapping[str, str]]
 _Stamp: TypeAlias = tuple[int, ...]
@@ -84,7 +86,7 @@ def _folder(name: str) -> Path:
 
 
 def _stamp(folder: Path) -> _Stamp:
-    files = (folder / "brand.toml", folder / "words.toml")
+    files = (folder / name for name in ("brand.toml", "words.toml", *SHEETS))
     return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
 
 
@@ -93,12 +95,26 @@ def _read(name: str, folder: Path, _stamp: _Stamp) -> Theme:
     for template in TEMPLATES:
         if not (folder / template).is_file():
             raise ThemeInvalid(f"{folder / template}: is missing; a theme needs it")
+    for sheet in SHEETS:
+        _check_sheet(folder / sheet)
     words = _read_words(templates() / "issue" / "words.toml")
     own = folder / "words.toml"
     if own.exists():
         mine = _read_words(own)
         words = {lang: {**words.get(lang, {}), **mine.get(lang, {})} for lang in {*words, *mine}}
     return Theme(name=name, folder=folder, brand=brands.read(folder / "brand.toml"), words=words)
+
+
+def _check_sheet(file: Path) -> None:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ThemeInvalid(f"{file}: can't be read: {exc}") from exc
+    problems = sheet_check.check(text, inlined=file.name == "theme.css.j2")
+    if problems:
+        raise ThemeInvalid(
+            "\n".join(f"{file}:{each.line}:{each.column}: {each.message}" for each in problems)
+        )
 
 
 def _read_words(file: Path) -> _Words:

@@ -154,6 +154,24 @@ def _refusal(theme: str) -> str:
         ),
         pytest.param("say.view", "say.vieww", 11, 1, "vieww", id="undefined"),
         pytest.param("{{ say.view }}", "{{ say.view ", 11, 1, "expected", id="template syntax"),
+        pytest.param("{{ say.view }}", "{{ 1 / 0 }}", 11, 1, "division", id="arithmetic"),
+        pytest.param("{{ say.view }}", "{{ issue }}", 11, 1, "prints words", id="no words"),
+        pytest.param("{{ say.view }}", "{{ rows }}", 11, 1, "| blocks", id="blocks"),
+        pytest.param("{{ say.view }}", "{{ say.view | block }}", 11, 1, "", id="wrong filter"),
+        pytest.param(
+            "{{ say.view }}", "{{ 'x' * 900000000 }}", 11, 1, "numbers only", id="multiplied text"
+        ),
+        pytest.param(
+            "{{ say.view }}", "{{ range(10 ** 9) }}", 11, 1, "** is not there", id="power"
+        ),
+        pytest.param(
+            "{{ say.view }}",
+            "{% for _ in range(999999999) %}{% endfor %}",
+            11,
+            1,
+            "Range too big",
+            id="range",
+        ),
     ],
 )
 def test_places_are_those_of_the_template(
