@@ -4,7 +4,8 @@
     sink      a server that takes all mail           cpu       CPU and memory of processes
     sending   `mailer worker` end to end             memory    one worker, short list and long
     peers     smtplib and aiosmtplib                 limits    openssl, bare INSERT
-    stages    compose alone, ledger alone            report    figures -> page and plot
+    stages    compose alone, ledger alone            rendering an issue, once for all readers
+    report    figures -> page and plot
 
 Machines are shared and their speed moves: trust ratios within one run, and CPU over time.
 """

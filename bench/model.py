@@ -85,6 +85,8 @@ class Figures:
     limits: dict[str, list[float]] = field(default_factory=dict)
     #: Microseconds of CPU a message, by stage and variant.
     stages: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    #: Milliseconds in which an issue is rendered, and the bytes of its HTML, by content.
+    rendered: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
     memory: list[Memory] = field(default_factory=list)
     #: What was measured with, by its part.
     about: dict[str, str] = field(default_factory=dict)

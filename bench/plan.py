@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import content, limits, memory, peers, sending, stages
+from bench import content, limits, memory, peers, rendering, sending, stages
 from bench.ground import Ground, on_postgres, on_sqlite
 from bench.model import Case, Figures, Signature
 from bench.sink import Sink, running
@@ -167,6 +167,7 @@ def _measure_stages(
     extent: Extent, figures: Figures, places: dict[str, Place], folder: Path
 ) -> None:
     for name in content.ISSUES:
+        figures.rendered.setdefault(name, []).append(rendering.once(name))
         rendered = content.rendering(name)
         for signature in Signature:
             made_by = content.composer(rendered, signature, folder)

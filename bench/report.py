@@ -47,6 +47,8 @@ def page(figures: Figures, *, quick: bool) -> str:
         _two_processes(figures),
         "## Where the CPU goes\n",
         _stages(figures),
+        "## Rendering an issue\n",
+        _rendered(figures),
         "## Memory\n",
         _memory(figures),
     ]
@@ -161,6 +163,18 @@ def _stages(figures: Figures) -> str:
         " many transactions, by the driver alone.\n"
     )
     return f"{_table(header, rows)}\n{notes}"
+
+
+def _rendered(figures: Figures) -> str:
+    rows = [
+        [name, f"{rounds[0][1] / 1000:.1f}", _spread((took for took, _ in rounds), "{:.0f}")]
+        for name, rounds in figures.rendered.items()
+    ]
+    notes = (
+        "From the author's file to HTML and text, once for all readers, by the clock; the fastest"
+        " of ten in each round, after three that do not count.\n"
+    )
+    return f"{_table(['issue', 'HTML, kB', 'ms, warm'], rows)}\n{notes}"
 
 
 def _held_to(figures: Figures, stage: str, variant: str) -> tuple[str, float] | None:

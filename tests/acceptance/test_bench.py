@@ -32,6 +32,7 @@ def test_the_short_form_writes_the_page_and_its_plot(tmp_path: Path) -> None:
     ]
     assert [row.split()[0] for row in rows(page, "Memory")] == ["200", "600"]
     assert "bare INSERT" in page
+    assert [row.split()[0] for row in rows(page, "Rendering an issue")] == ["en", "zh"]
     assert "benchmarks.svg" in page
     assert (tmp_path / "benchmarks.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
 
