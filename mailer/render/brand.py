@@ -203,7 +203,8 @@ def _problem(kind: type[object], key: str, value: object, type_: str) -> str | N
         return "must be a colour like #1c2226, in lower case"
     if kind is Fonts and _BREAKS_CSS.search(value):
         return "must be names of fonts with commas between them, without quotes"
-    if key == "logo" and value and not _URL.fullmatch(value):
+    # Who shows mail warns of what comes unencrypted, or leaves it out.
+    if key == "logo" and value and not (_URL.fullmatch(value) and value.startswith("https:")):
         return "must be the URL of an image: https://…"
     return None
 

@@ -28,6 +28,7 @@ def check_parsed(issue: ParsedIssue, notes: Notes, *, readers: Readers) -> None:
     leftover.check(issue, notes)
     words.check_characters(issue, notes)
     words.check_placeholders(issue, notes)
+    words.check_urls(issue, notes)
     words.check_defaults((issue.front.subject, issue.front.preheader, issue.blocks), notes)
     for node in walk((issue.front.subject, issue.front.preheader, issue.blocks)):
         words.check_node(node, issue, notes, readers)

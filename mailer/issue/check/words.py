@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Iterator
 
 from mailer.issue.check.seek import place_of
-from mailer.issue.check.spans import spans
+from mailer.issue.check.spans import Span, spans
 from mailer.issue.expression import Comparison, Filtered, Joined, Literal, Logic, Name, Node
 from mailer.issue.model import (
     START,
     Alternative,
     Choice,
     Merge,
-    Paragraph,
     ParsedIssue,
     Picture,
     Place,
@@ -81,6 +79,23 @@ def check_placeholders(issue: ParsedIssue, notes: Notes) -> None:
             )
 
 
+def check_urls(issue: ParsedIssue, notes: Notes) -> None:
+    """Note URLs that are no links."""
+    for span in spans(issue.blocks):
+        if not span.linked:
+            _check_urls(span, issue, notes)
+
+
+def _check_urls(span: Span, issue: ParsedIssue, notes: Notes) -> None:
+    for match in _BARE_URL.finditer(span.text):
+        notes.add(
+            Rule.BARE_URL,
+            place_of(issue.source, match.group(), span.block),
+            f"{match.group()} is no link",
+            "write [Text](https://…) or <https://…>",
+        )
+
+
 def check_node(node: object, issue: ParsedIssue, notes: Notes, readers: Readers) -> None:
     """Note what is doubtful about one node."""
     match node:
@@ -92,8 +107,6 @@ def check_node(node: object, issue: ParsedIssue, notes: Notes, readers: Readers)
             # A condition has no place of its own: its first one in the source will do.
             place = place_of(issue.source, condition.source, START, reach=len(issue.source))
             _check_attributes(condition.names, place, notes, readers)
-        case Paragraph():
-            _check_text(node, issue, notes)
 
 
 def check_defaults(node: object, notes: Notes, sure: frozenset[tuple[str, ...]] = SURE) -> None:
@@ -166,18 +179,3 @@ def _may_be_empty(tree: Node, sure: frozenset[tuple[str, ...]]) -> bool:
             return False
         tree = tree.operand
     return isinstance(tree, Name) and tree.path[0] == "subscriber" and tree.path not in sure
-
-
-def _check_text(paragraph: Paragraph, issue: ParsedIssue, notes: Notes) -> None:
-    for text in _plain(paragraph):
-        for match in _BARE_URL.finditer(text):
-            notes.add(
-                Rule.BARE_URL,
-                place_of(issue.source, match.group(), paragraph.place),
-                f"{match.group()} is no link",
-                "write [Text](https://…) or <https://…>",
-            )
-
-
-def _plain(paragraph: Paragraph) -> Iterator[str]:
-    return (inline.text for inline in paragraph.children if isinstance(inline, Text))

@@ -29,6 +29,7 @@ def _found(body: str) -> list[tuple[str, int, int]]:
         pytest.param("- ```\n  x\n  ```\n- b", id="code in a list"),
         pytest.param("[a](https://e.example/ 'its title')", id="title"),
         pytest.param("<!-- TODO [x][y] ** -->\n\ntext", id="comment"),
+        pytest.param("[https://e.example/](https://e.example/)", id="address as text"),
         pytest.param("[gap]: https://e.example/\n\n[the gap][gap]", id="reference"),
     ],
 )
@@ -53,6 +54,8 @@ def test_nothing_is_said_of(body: str) -> None:
         pytest.param("{% else if subscriber.name %}", "merge-field", 6, 1, id="else if"),
         pytest.param("Hi {name|there},", "foreign-field", 6, 4, id="braces"),
         pytest.param("Hi %recipient.first%,", "foreign-field", 6, 4, id="percent"),
+        pytest.param("## See https://e.example/a", "bare-url", 6, 8, id="URL in a heading"),
+        pytest.param("**https://e.example/a**", "bare-url", 6, 3, id="bold URL"),
         pytest.param("# TBD", "placeholder", 6, 3, id="placeholder in a heading"),
     ],
 )

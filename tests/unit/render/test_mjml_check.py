@@ -197,6 +197,7 @@ def test_our_themes_have_no_mistakes(name: str) -> None:
         ("radius", "radios", "there is no radios in [shape]"),
         ("[social]", "[socials]", "there is no table [socials]"),
         ('logo = ""', 'logo = "logo.png"', "URL of an image"),
+        ('logo = ""', 'logo = "http://e.example/logo.png"', "https://"),
         ("size = 18", "size = 18 px", "not valid TOML"),
     ],
 )
