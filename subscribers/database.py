@@ -138,6 +138,15 @@ class Database:
         self.engine.dispose()
 
 
+def overwrite_what_is_deleted(session: Session) -> None:
+    """Let SQLite put zeros where this transaction takes something away, not just let it go.
+
+    PostgreSQL rewrites its files by itself (autovacuum).
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
+
+
 def upsert(session: Session, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that knows ON CONFLICT, in the words of the session's database."""
     return upsert_for(session.get_bind().dialect, table)

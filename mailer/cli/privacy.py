@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from mailer.cli import output
 from mailer.cli.runtime import Runtime, runtime
 from mailer.feedback.queries import forget_bodies
+from mailer.report.privacy import erase as erasing
 from mailer.report.privacy import queries as ledger
 from subscribers import queries as people
 from subscribers.address import Address, parse
@@ -84,11 +85,7 @@ def erase(
 def _erase(run: Runtime, address: Address) -> int:
     now = datetime.now(UTC)
     with run.database.write() as session:
-        erased = people.remove(session, address, keyring=run.keyring, now=now)
-        ledger.forget_tests(session, run.keyring.address_hash(address.key))
-        # Requests that were not understood may name the person.
-        forget_bodies(session, until=now)
-    return erased
+        return erasing.erase(session, address, keyring=run.keyring, now=now)
 
 
 @app.command()

@@ -32,8 +32,10 @@ from mailer.feedback.model import (
     Unparsed,
 )
 from mailer.feedback.tables import intake
+from subscribers.address import Address
 from subscribers.event import EventType
 from subscribers.model import Status
+from subscribers.privacy.mask import without_bytes
 from subscribers.tables import events, newsletters, subscribers, subscriptions, suppressions
 from subscribers.transfer.bulk import among, insert_new, update_rows
 
@@ -314,6 +316,18 @@ def forget_bodies(session: Session, *, until: datetime) -> int:
         .returning(intake.c.id)
     )
     return len(forgotten.all())
+
+
+def forget_in_waiting(session: Session, address: Address) -> None:
+    """Take an address out of requests that are still to be applied: they wait with all else."""
+    waiting = select(intake.c.id).where(intake.c.applied_at.is_(None)).order_by(intake.c.id)
+    # One by one: there may be many, and each may be long.
+    for request_id in [*session.execute(waiting).scalars()]:
+        this = intake.c.id == request_id
+        body = session.execute(select(intake.c.body).where(this)).scalar_one()
+        emptied = without_bytes(body, address)
+        if emptied != body:
+            session.execute(update(intake).where(this).values(body=emptied))
 
 
 def answers(session: Session) -> None:

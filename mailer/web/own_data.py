@@ -11,13 +11,13 @@ from starlette.responses import HTMLResponse, Response
 
 from mailer.feedback.own_data.gather import own_data
 from mailer.notice import queries as notices
+from mailer.report.privacy.erase import erase
 from mailer.web.look import page
 from mailer.web.pages import READ
 from mailer.web.services import Services, WebServices, insist
 from mailer.web.speech import Tongues
 from mailer.web.visit import Visit, delivery_of, visit_of
 from subscribers import address
-from subscribers import queries as people
 from subscribers.errors import TokenInvalid
 from subscribers.token import Scope
 
@@ -78,7 +78,7 @@ def _erase(services: WebServices, delivery_id: int) -> Visit:
         visit = _recent(session, delivery_id, now=now)
         if visit.copy.address:
             parsed = address.parse(visit.copy.address)
-            people.remove(session, parsed, keyring=services.keyring, now=now)
+            erase(session, parsed, keyring=services.keyring, now=now)
         return visit_of(session, delivery_id, now=now)
 
 

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from subscribers.address import Address
 from subscribers.attribute.queries import definitions
 from subscribers.audience import mailable
 from subscribers.database import upsert
 from subscribers.errors import SegmentInvalid, SegmentUnknown
 from subscribers.model import Subscriber
+from subscribers.privacy.mask import without
 from subscribers.queries import subscriber_columns, subscriber_of
 from subscribers.segment.compile import condition
 from subscribers.segment.model import Both, Either, Expression, Not, in_words
@@ -102,6 +104,16 @@ def remove(session: Session, name: str) -> None:
     if users:
         raise SegmentInvalid(f"segment {name!r} is part of {', '.join(users)}; remove those first")
     session.execute(delete(segments).where(segments.c.name == name))
+
+
+def forget_address(session: Session, address: Address) -> None:
+    """Take an address out of the words of saved segments."""
+    for one in saved(session):
+        words = without(one.expression, address)
+        if words != one.expression:
+            session.execute(
+                update(segments).where(segments.c.name == one.name).values(expression=words)
+            )
 
 
 def count(session: Session, newsletter_id: int, expression: Expression, *, now: datetime) -> int:

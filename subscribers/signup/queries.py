@@ -16,6 +16,8 @@ from subscribers.token import Keyring
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 #: What a filled trap is noted as.
 MACHINE = "ignored: filled in by a machine"
+#: What is noted of what somebody had asked for who was erased before it was looked at.
+ERASED = "ignored: erased since"
 
 
 def ask(
@@ -112,6 +114,15 @@ def close(
         update(signups)
         .where(signups.c.id == signup_id)
         .values(applied_at=now, result=result, mail_at=mail_at, body={})
+    )
+
+
+def forget_asked(session: Session, address_hash: bytes, *, now: datetime) -> None:
+    """Close what an address asked for and nobody has looked at yet: the person is erased."""
+    session.execute(
+        update(signups)
+        .where(signups.c.address_hash == address_hash, signups.c.applied_at.is_(None))
+        .values(applied_at=now, result=ERASED, body={})
     )
 
 

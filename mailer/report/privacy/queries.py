@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from mailer.campaign.tables import campaigns
-from mailer.delivery.tables import deliveries
+from mailer.delivery.domains.queries import Source
+from mailer.delivery.tables import deliveries, domains
 from mailer.feedback.tables import intake
+from subscribers.address import Address
+from subscribers.privacy.mask import without
 from subscribers.privacy.queries import AT_ONCE, Holding
+from subscribers.tables import subscribers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +57,30 @@ def forget_tests(session: Session, address_hash: bytes) -> None:
         )
         # Not null: a copy without a typed address would look for a subscriber.
         .values(to_address="")
+    )
+
+
+def forget_in_audiences(session: Session, address: Address) -> None:
+    """Take an address out of the conditions that campaigns were scheduled with."""
+    rows = session.execute(
+        select(campaigns.c.id, campaigns.c.segment).where(campaigns.c.segment.is_not(None))
+    )
+    for row in rows.all():
+        words = without(row.segment, address)
+        if words != row.segment:
+            session.execute(
+                update(campaigns).where(campaigns.c.id == row.id).values(segment=words)
+            )
+
+
+def forget_lane(session: Session, domain: str) -> None:
+    """Forget what was looked up of a domain that nobody else has: it may name its owner."""
+    session.execute(
+        delete(domains).where(
+            domains.c.domain == domain,
+            domains.c.source == Source.MX,
+            ~exists().where(subscribers.c.domain == domain),
+        )
     )
 
 
