@@ -8,7 +8,7 @@ from mailer.section import Section
 
 
 class RetentionSettings(Section):
-    """What `mailer privacy purge` ends; run it daily."""
+    """What `mailer serve` and `mailer web` end once an hour, or `mailer privacy purge` at once."""
 
     #: Deliveries, opens and clicks one by one; the sums in reports stay.
     events: timedelta = timedelta(days=400)

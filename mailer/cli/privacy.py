@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from sqlalchemy.orm import Session
 
 from mailer.cli import output
 from mailer.cli.runtime import Runtime, runtime
-from mailer.feedback.queries import forget_bodies
+from mailer.feedback.own_data.gather import own_data
 from mailer.report.privacy import erase as erasing
+from mailer.report.privacy import purge as purging
 from mailer.report.privacy import queries as ledger
 from subscribers import queries as people
 from subscribers.address import Address, parse
@@ -38,24 +36,7 @@ def export(address: Who) -> None:
     run = runtime()
     wanted = parse(address)
     with run.database.read() as session:
-        person = people.show(session, wanted, keyring=run.keyring)
-        slugs = {one.id: one.slug for one in people.newsletters(session)}
-        happened = records.events_of(session, person.subscriber.id)
-        copies = ledger.copies_of(session, person.subscriber.id)
-    places = [
-        {**dataclasses.asdict(one), "newsletter": slugs[one.newsletter_id]}
-        for one in person.subscriptions
-    ]
-    output.emit_json(
-        {
-            "person": person.subscriber,
-            "subscriptions": places,
-            "consents": person.consents,
-            "suppressed_for": person.suppressed_for,
-            "events": happened,
-            "copies": copies,
-        }
-    )
+        output.emit_json(own_data(session, wanted, keyring=run.keyring))
 
 
 @app.command()
@@ -115,46 +96,19 @@ def purge(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be ended.")] = False,
     as_json: Json = False,
 ) -> None:
-    """End what was kept longer than `[retention]` allows; run it daily.
+    """End what was kept longer than the settings under [retention] allow.
+
+    `mailer serve` and `mailer web` do so by themselves, once an hour.
 
     Example: `mailer privacy purge --dry-run`
     """
     run = runtime()
-    now = datetime.now(UTC)
-    kept = run.settings.retention
-    tasks: dict[str, Callable[[Session], int]] = {
-        "events": lambda session: records.purge_looks(session, before=now - kept.events),
-        "pending": lambda session: records.purge_pending(
-            session, before=now - kept.pending, now=now
-        ),
-        "tests": lambda session: ledger.purge_tests(session, before=now - kept.tests),
-        "requests": lambda session: forget_bodies(session, until=now - kept.requests),
-    }
-    ended = {name: _repeat(run, task, dry_run=dry_run) for name, task in tasks.items()}
+    ended = purging.purge(
+        run.database, run.settings.retention, now=datetime.now(UTC), dry_run=dry_run
+    )
     if as_json:
         output.emit_json({"dry_run": dry_run, **ended})
         return
     for name, count in ended.items():
         more = " or more" if dry_run and count >= records.AT_ONCE else ""
         output.say(f"{'would end ' if dry_run else ''}{name}: {count:,}{more}")
-
-
-class _DryRunOver(Exception):
-    """Takes back what was only tried."""
-
-
-def _repeat(run: Runtime, task: Callable[[Session], int], *, dry_run: bool) -> int:
-    """Do a task in short transactions until nothing is left; tried once in a dry run."""
-    total = 0
-    while True:
-        some = 0
-        try:
-            with run.database.write() as session:
-                some = task(session)
-                if dry_run:
-                    raise _DryRunOver
-        except _DryRunOver:
-            return some
-        total += some
-        if some < records.AT_ONCE:
-            return total

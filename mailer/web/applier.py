@@ -6,13 +6,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
 
 from starlette.concurrency import run_in_threadpool
 
-from mailer.feedback import join, queries
+from mailer.feedback import join
 from mailer.feedback.apply import AT_ONCE, apply_waiting
 from mailer.feedback.join import apply_signups
+from mailer.report.privacy.purge import purge
 from mailer.web.services import WebServices
 from mailer.web.visit import post_of
 from subscribers.errors import PressrunError
@@ -24,8 +24,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 1.0
 #: So long what comes after a wake-up is gathered: many requests share one transaction.
 GATHER_SECONDS = 0.25
-#: How long a request that was not understood is kept, and how often that is looked after.
-KEPT = timedelta(days=30)
+#: How often what was kept long enough is ended.
 FORGET_SECONDS = 3600.0
 
 
@@ -46,7 +45,7 @@ class Applier:
         forget_at = loop.time()
         while True:
             if loop.time() >= forget_at:
-                await self._calmly(self._forget)
+                await self._calmly(self.forget)
                 forget_at = loop.time() + FORGET_SECONDS
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
@@ -80,8 +79,10 @@ class Applier:
             now=services.clock(),
         )
 
-    def _forget(self) -> int:
+    def forget(self) -> int:
+        """End what was kept long enough; gives how much."""
         services = self._services
         with services.database.write() as session:
-            signups.forget(session, before=services.clock() - join.KEPT)
-            return queries.forget_bodies(session, until=services.clock() - KEPT)
+            forgotten = signups.forget(session, before=services.clock() - join.KEPT)
+        ended = purge(services.database, services.settings.retention, now=services.clock())
+        return forgotten + sum(ended.values())

@@ -6,7 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Select, and_, delete, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    ScalarSelect,
+    Select,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from subscribers.event import EventType
@@ -24,6 +36,8 @@ _PASSING = (
     EventType.AUTO_REPLY,
 )
 _LOOKS = (EventType.OPENED, EventType.CLICKED)
+#: What a record of consent is called that only asks.
+REQUESTED = "requested"
 #: Rows that end in one statement, so that nobody waits long for the database.
 AT_ONCE = 1000
 
@@ -112,21 +126,27 @@ def purge_pending(session: Session, *, before: datetime, now: datetime) -> int:
     """Forget some of those who were asked long ago and never confirmed; gives how many.
 
     They never agreed: nothing of them stays, not even a suppression, so that they may ask again.
+    Who had been here before they asked again has left, as before: that they once withdrew is
+    on record, and keeps an old list from bringing them back.
     """
-    old = and_(subscriptions.c.status == Status.PENDING, subscriptions.c.joined_at < before)
+    asked_again = _told_before_asking()
     places = session.execute(
-        select(subscriptions.c.newsletter_id, subscriptions.c.subscriber_id)
-        .where(old)
+        select(
+            subscriptions.c.newsletter_id, subscriptions.c.subscriber_id, asked_again.label("since")
+        )
+        .where(subscriptions.c.status == Status.PENDING, subscriptions.c.joined_at < before)
         .limit(AT_ONCE)
     ).all()
     for place in places:
-        for table in (subscriptions, consents):
+        if place.since is not None:
             session.execute(
-                delete(table).where(
-                    table.c.newsletter_id == place.newsletter_id,
-                    table.c.subscriber_id == place.subscriber_id,
-                )
+                update(subscriptions)
+                .where(_of(subscriptions, place))
+                .values(status=Status.UNSUBSCRIBED, left_at=place.since)
             )
+            continue
+        for table in (subscriptions, consents):
+            session.execute(delete(table).where(_of(table, place)))
     alone = ~exists().where(subscriptions.c.subscriber_id == subscribers.c.id)
     ids = {place.subscriber_id for place in places}
     strip(
@@ -139,6 +159,33 @@ def purge_pending(session: Session, *, before: datetime, now: datetime) -> int:
         now=now,
     )
     return len(places)
+
+
+def _told_before_asking() -> ScalarSelect[datetime | None]:
+    """When a pending person last said anything else before they asked; null: never."""
+    earlier, asked = consents.alias("earlier"), consents.alias("asked")
+    here = (
+        earlier.c.newsletter_id == subscriptions.c.newsletter_id,
+        earlier.c.subscriber_id == subscriptions.c.subscriber_id,
+    )
+    later = exists().where(
+        asked.c.newsletter_id == earlier.c.newsletter_id,
+        asked.c.subscriber_id == earlier.c.subscriber_id,
+        asked.c.action == REQUESTED,
+        asked.c.id > earlier.c.id,
+    )
+    return (
+        select(func.max(earlier.c.at))
+        .where(*here, earlier.c.action != REQUESTED, later)
+        .correlate(subscriptions)
+        .scalar_subquery()
+    )
+
+
+def _of(table: Table, place: Row[tuple[int, int, datetime | None]]) -> ColumnElement[bool]:
+    return and_(
+        table.c.newsletter_id == place.newsletter_id, table.c.subscriber_id == place.subscriber_id
+    )
 
 
 def strip(session: Session, subscriber_ids: list[int], *, now: datetime) -> None:

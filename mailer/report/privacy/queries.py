@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, exists, func, select, update
@@ -16,34 +15,6 @@ from subscribers.address import Address
 from subscribers.privacy.mask import without
 from subscribers.privacy.queries import AT_ONCE, Holding
 from subscribers.tables import subscribers
-
-
-@dataclass(frozen=True, kw_only=True)
-class Copy:
-    """One copy that was meant for a person."""
-
-    campaign: int
-    subject: str
-    state: str
-    changed_at: datetime
-    later: str | None
-
-
-def copies_of(session: Session, subscriber_id: int) -> list[Copy]:
-    """All copies that were meant for a person, oldest first."""
-    rows = session.execute(
-        select(
-            campaigns.c.id.label("campaign"),
-            campaigns.c.subject,
-            deliveries.c.state,
-            deliveries.c.changed_at,
-            deliveries.c.later,
-        )
-        .join(campaigns, campaigns.c.id == deliveries.c.campaign_id)
-        .where(deliveries.c.subscriber_id == subscriber_id)
-        .order_by(deliveries.c.id)
-    )
-    return [Copy(**row) for row in rows.mappings()]
 
 
 def forget_tests(session: Session, address_hash: bytes) -> None:
@@ -68,9 +39,7 @@ def forget_in_audiences(session: Session, address: Address) -> None:
     for row in rows.all():
         words = without(row.segment, address)
         if words != row.segment:
-            session.execute(
-                update(campaigns).where(campaigns.c.id == row.id).values(segment=words)
-            )
+            session.execute(update(campaigns).where(campaigns.c.id == row.id).values(segment=words))
 
 
 def forget_lane(session: Session, domain: str) -> None:

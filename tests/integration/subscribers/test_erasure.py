@@ -95,7 +95,7 @@ def test_an_erased_address_is_found_nowhere(
     told = json.loads(capsys.readouterr().out)
     assert told["person"]["address"] == ADDRESS
     assert [one["action"] for one in told["consents"]] == ["requested", "confirmed"]
-    assert told["subscriptions"][0]["newsletter"] == "weekly"
+    assert told["subscriptions"][0]["newsletter"] == "Weekly"
     assert mailer(monkeypatch, "privacy", "erase", ADDRESS, "--yes") == 0
     after = dump(installation)
     assert "forget" not in after

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from io import BytesIO
 
 import pytest
 from sqlalchemy import func, select
@@ -21,6 +22,8 @@ from subscribers.segment import queries as segments
 from subscribers.segment.model import in_words
 from subscribers.tables import consents, suppressions
 from subscribers.token import Keyring
+from subscribers.transfer.importing import import_people
+from subscribers.transfer.model import Import
 
 
 def opened(session: Session, newsletter: Newsletter, person: int, at: datetime) -> None:
@@ -81,6 +84,32 @@ def test_who_never_confirmed_is_forgotten_and_may_ask_again(
         assert session.execute(count.select_from(suppressions)).scalar_one() == 0
         assert session.execute(count.select_from(consents)).scalar_one() == 1
         queries.add(session, parse("never@x.org"), weekly, keyring=keyring, now=now)
+
+
+def test_who_asked_again_and_never_confirmed_has_left_as_before(
+    database: Database, weekly: Newsletter, keyring: Keyring, now: datetime
+) -> None:
+    left, asked = now - timedelta(days=90), now - timedelta(days=60)
+    address = parse("left@x.org")
+    with database.write() as session:
+        joined = now - timedelta(days=200)
+        person, _ = queries.add(session, address, weekly, keyring=keyring, now=joined, name="Lee")
+        queries.unsubscribe(session, person, weekly, now=left)
+        queries.add(session, address, weekly, keyring=keyring, now=asked, confirmed=False)
+        assert queries.show(session, address, keyring=keyring).subscriptions[0].status == "pending"
+        assert purge_pending(session, before=now - timedelta(days=30), now=now) == 1
+        assert purge_pending(session, before=now - timedelta(days=30), now=now) == 0
+        known = queries.show(session, address, keyring=keyring)
+    assert known.subscriber.name == "Lee"
+    assert known.subscriptions[0].status == "unsubscribed"
+    assert known.subscriptions[0].left_at == left
+    told = [one.action for one in known.consents]
+    assert told == ["requested", "confirmed", "withdrawn", "requested"]
+    order = Import(newsletter=weekly, keyring=keyring, now=now)
+    import_people(database, BytesIO(b"email\nleft@x.org\n"), order)
+    with database.read() as session:
+        known = queries.show(session, address, keyring=keyring)
+    assert known.subscriptions[0].status == "unsubscribed", "an old list brings nobody back"
 
 
 def test_the_silent_are_those_who_could_have_looked(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from mailer.campaign.tables import campaigns
 from mailer.delivery.tables import domains
@@ -15,6 +15,7 @@ from mailer.feedback.join import apply_signups
 from mailer.notice.model import Notice
 from mailer.notice.send import send
 from mailer.report.privacy.erase import erase
+from mailer.web.applier import Applier
 from mailer.web.services import WebServices
 from mailer.web.visit import post_of
 from subscribers import queries as people
@@ -25,6 +26,7 @@ from subscribers.outbox.tables import endpoints
 from subscribers.segment import queries as segments
 from subscribers.signup.model import Limits
 from subscribers.suppression.queries import named, suppress
+from subscribers.tables import consents, subscribers
 from subscribers.token import Scope
 from tests.integration.feedback.world import World
 from tests.integration.web.client import Client
@@ -135,9 +137,7 @@ def test_everything_that_names_a_person_goes_with_them(
     with world.database.write() as session:
         weekly = world.newsletters["weekly"]
         person = people.find(session, parse(ADDRESS))
-        letter = send(
-            session, Notice.ERASE, weekly, person, post=post_of(services), now=world.now
-        )
+        letter = send(session, Notice.ERASE, weekly, person, post=post_of(services), now=world.now)
     assert letter is not None
     client.post(f"/e/{world.token(Scope.ERASE, letter)}").raise_for_status()
     assert naming(world) == set()
@@ -161,6 +161,23 @@ def test_the_neighbours_stay_as_they_were(traces: int, world: World) -> None:
     with world.database.read() as session:
         assert "not.forget.me@" in segments.saved(session)[0].expression
         assert session.execute(select(domains.c.domain)).scalar_one() == "private-person.org"
+
+
+def test_what_was_kept_long_enough_ends_by_itself(services: WebServices, world: World) -> None:
+    person = world.add_person("never@example.org")
+    world.set_status(person, "pending")
+    world.keep(b"not understood")
+    world.apply()
+    world.now += timedelta(days=20)
+    assert Applier(services).forget() == 1
+    assert world.bodies() == [b""]
+    assert world.status(person) == "pending"
+    world.now += timedelta(days=20)
+    with world.database.write() as session:
+        session.execute(delete(consents).where(consents.c.action == "confirmed"))
+    assert Applier(services).forget() == 1
+    with world.database.read() as session:
+        assert session.execute(select(subscribers.c.address)).scalar_one() is None
 
 
 def test_the_bytes_of_a_file_hold_no_more_than_its_rows(tmp_path: Path, sqlite_url: str) -> None:
