@@ -136,7 +136,8 @@ TABLE: dict[tuple[Status | None, Signal], Change] = {
     (Status.ACTIVE, Signal.COMPLAINT): _SPAM,
     (Status.ACTIVE, Signal.UNSUBSCRIBE): _LEFT,
     (Status.ACTIVE, Signal.SUBSCRIBE): _nothing("subscribed already"),
-    (Status.ACTIVE, Signal.CONFIRM): _nothing("confirmed already"),
+    # Who is asked whether to go on says so again: that is on record, too.
+    (Status.ACTIVE, Signal.CONFIRM): Change(words="confirmed again", consent="confirmed"),
     (Status.UNSUBSCRIBED, Signal.DELIVERED): _GONE,
     (Status.UNSUBSCRIBED, Signal.SOFT_BOUNCE): _GONE,
     # Stays a decision of the person's own; but nobody should write there again.

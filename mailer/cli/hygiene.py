@@ -8,24 +8,23 @@ from typing import Annotated
 
 import typer
 
+from mailer.campaign.schedule import check_public_url
 from mailer.cli import output
-from mailer.cli.runtime import runtime
+from mailer.cli.runtime import Runtime, runtime
+from mailer.notice.send import Post
+from mailer.notice.sunset import Silence, Sunset
 from subscribers import queries as people
 from subscribers.address import parse
-from subscribers.database import Database
 from subscribers.hygiene.flags import flags
 from subscribers.hygiene.sunset import looked, silent
-from subscribers.model import Member, Newsletter, Status
+from subscribers.model import Member, Status
 from subscribers.segment import queries as segments
-from subscribers.segment.model import Expression, in_words
+from subscribers.segment.model import in_words
 
 To = Annotated[
     str | None,
     typer.Option("--newsletter", "-n", help="Its short name; not needed where there is but one."),
 ]
-
-#: People whose subscription ends in one transaction.
-_AT_ONCE = 200
 
 
 def check(
@@ -59,53 +58,80 @@ def sunset(
     after: Annotated[
         int, typer.Option(min=30, max=3650, help="Days without an open or a click.")
     ] = 365,
-    apply: Annotated[
-        bool, typer.Option("--apply", help="End their subscriptions; else only tell.")
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Ask them by mail whether to go on, each once.")
     ] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="End what nobody answered; else only tell.")
+    ] = False,
+    grace: Annotated[
+        int, typer.Option(min=1, max=365, help="Days that who was asked has to answer.")
+    ] = 14,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell who never opens or clicks any more, and with --apply end their subscriptions.
+    """Tell who never opens or clicks any more; ask them whether to go on, then let them go.
 
-    Ask them first: the segment it prints can be a campaign's audience. Refused where nobody ever
-    opened or clicked, since then everybody would seem silent.
+    First `--ask` writes to each of them: who presses the button of that mail stays. Some weeks
+    later `--apply` ends the subscriptions of those who were asked and did not answer. Refused
+    where nobody ever opened or clicked, since then everybody would seem silent.
 
-    Example: `mailer subscribers sunset --after 365`
+    Examples: `mailer subscribers sunset --after 365`, `mailer subscribers sunset --ask`,
+    `mailer subscribers sunset --apply --grace 21`
     """
+    if ask and apply:
+        output.fail("say --ask or --apply, not both: they need time to answer", code=output.MISTAKE)
     run = runtime()
-    wanted = run.newsletter(newsletter)
-    now = datetime.now(UTC)
-    tree = silent(timedelta(days=after))
+    wanted = Sunset(
+        newsletter=run.newsletter(newsletter),
+        after=timedelta(days=after),
+        grace=timedelta(days=grace),
+        now=datetime.now(UTC),
+    )
+    found = _silence(run, wanted)
+    asked = _ask(run, wanted, found, yes=yes) if ask else 0
+    ended = _end(run, wanted, found, yes=yes) if apply else 0
+    if as_json:
+        told = {"silent": found.silent, "asked_before": found.asked, "unanswered": found.over}
+        words = in_words(silent(wanted.after))
+        output.emit_json({**told, "asked": asked, "ended": ended, "segment": words})
+        return
+    name = wanted.newsletter.name
+    output.say(
+        f"{found.silent:,} people of {name} were silent for {after} days; {found.asked:,} of them"
+        f" were asked, {found.over:,} have not answered for {grace} days"
+    )
+    if ask:
+        output.say(f"{asked:,} are asked now; in {grace} days: mailer subscribers sunset --apply")
+    elif apply:
+        output.say(f"{ended:,} subscriptions ended")
+    elif found.silent > found.asked:
+        output.say("ask them: mailer subscribers sunset --ask")
+
+
+def _silence(run: Runtime, wanted: Sunset) -> Silence:
     with run.database.read() as session:
-        size = segments.count(session, wanted.id, tree, now=now)
-        if not segments.count(session, wanted.id, looked(), now=now):
+        if not segments.count(session, wanted.newsletter.id, looked(), now=wanted.now):
             output.fail(
                 "nobody ever opened or clicked here: either opens and clicks are not recorded, or"
                 " it is too early; nothing was done",
                 code=output.MISTAKE,
             )
-    ended = 0
-    if apply and size:
-        output.confirm(f"End {size:,} subscriptions to {wanted.name}?", yes=yes)
-        ended = _end(run.database, wanted, tree, now)
-    if as_json:
-        output.emit_json({"silent": size, "ended": ended, "segment": in_words(tree)})
-        return
-    output.say(f"{size:,} people of {wanted.name} were silent for {after} days")
-    if apply:
-        output.say(f"{ended:,} subscriptions ended")
-    elif size:
-        output.say(f"ask them first: mailer campaign schedule FILE --segment '{in_words(tree)}'")
-        output.say("then: mailer subscribers sunset --apply")
+        return wanted.count(session)
 
 
-def _end(database: Database, newsletter: Newsletter, tree: Expression, now: datetime) -> int:
-    ended = 0
-    while True:
-        with database.write() as session:
-            some = segments.people(session, newsletter.id, tree, now=now, limit=_AT_ONCE)
-            for person in some:
-                people.unsubscribe(session, person.id, newsletter, now=now, source="sunset")
-        ended += len(some)
-        if len(some) < _AT_ONCE:
-            return ended
+def _ask(run: Runtime, wanted: Sunset, found: Silence, *, yes: bool) -> int:
+    check_public_url(run.settings)
+    new = found.silent - found.asked
+    if not new:
+        return 0
+    output.confirm(f"Ask {new:,} people whether to go on with {wanted.newsletter.name}?", yes=yes)
+    post = Post(keyring=run.keyring, public_url=run.settings.public_url)
+    return wanted.ask(run.database, post)
+
+
+def _end(run: Runtime, wanted: Sunset, found: Silence, *, yes: bool) -> int:
+    if not found.over:
+        return 0
+    output.confirm(f"End {found.over:,} subscriptions to {wanted.newsletter.name}?", yes=yes)
+    return wanted.end(run.database)

@@ -47,6 +47,8 @@ class Confirmed(StrEnum):
     NOW = "now"
     #: Was so before.
     BEFORE = "before"
+    #: Asked whether to go on, somebody says yes.
+    STAYS = "stays"
     #: The link is old, or the person has left since.
     TOO_LATE = "too late"
 
@@ -162,7 +164,8 @@ def confirm(session: Session, copy: Copy, post: Post, *, network: str, now: date
     """
     status = queries.hold_status(session, copy, copy.newsletter_id)
     if status is Status.ACTIVE:
-        return Confirmed.BEFORE
+        to_stay = asks_to_stay(session, copy, now=now)
+        return _stay(session, copy, network=network, now=now) if to_stay else Confirmed.BEFORE
     if status is not Status.PENDING or is_old(session, copy, now=now):
         return Confirmed.TOO_LATE
     event = Event(
@@ -181,6 +184,30 @@ def confirm(session: Session, copy: Copy, post: Post, *, network: str, now: date
     person = people.find(session, address.parse(copy.address or ""))
     send(session, Notice.WELCOME, newsletter, person, post=post, now=now)
     return Confirmed.NOW
+
+
+def asks_to_stay(session: Session, copy: Copy, *, now: datetime) -> bool:
+    """Whether a link asks somebody who gets a newsletter whether to go on, and is not too old."""
+    asks = notices.is_of(session, Notice.STAY, copy.campaign_id)
+    return asks and not is_old(session, copy, now=now)
+
+
+def _stay(session: Session, copy: Copy, *, network: str, now: datetime) -> Confirmed:
+    """Take down that somebody wants to go on: as agreed to anew, and as a look at a message."""
+    said = {"form": "/c", "words": "stay", "network": network}
+    for kind, evidence in ((EventType.CONFIRMED, said), (EventType.CLICKED, {})):
+        event = Event(
+            type=kind,
+            at=now,
+            source="web",
+            source_id=f"stays:{kind}:{copy.delivery_id}",
+            newsletter_id=copy.newsletter_id,
+            subscriber_id=copy.subscriber_id,
+            delivery_id=copy.delivery_id,
+            evidence=evidence,
+        )
+        record(session, event, now=now)
+    return Confirmed.STAYS
 
 
 def is_old(session: Session, copy: Copy, *, now: datetime) -> bool:

@@ -16,6 +16,8 @@ class Notice(StrEnum):
     WELCOME = "welcome"
     #: The last one.
     GOODBYE = "goodbye"
+    #: Asks somebody who looks at nothing any more whether to go on.
+    STAY = "stay"
     #: Leads to all that is known of a person.
     DATA = "data"
     #: Asks once more before a person is erased.
@@ -28,6 +30,7 @@ class Notice(StrEnum):
 BUTTON: dict[Notice, SystemSlot] = {
     Notice.CONFIRM: SystemSlot.CONFIRM_URL,
     Notice.WELCOME: SystemSlot.PREFERENCES_URL,
+    Notice.STAY: SystemSlot.CONFIRM_URL,
     Notice.DATA: SystemSlot.DATA_URL,
     Notice.ERASE: SystemSlot.ERASE_URL,
 }

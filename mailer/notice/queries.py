@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from mailer.campaign import queries as campaign_queries
@@ -19,6 +29,7 @@ from mailer.notice.model import Notice
 from mailer.render.model import Rendering
 from subscribers.database import upsert
 from subscribers.errors import DatabaseBusy
+from subscribers.tables import subscribers
 
 #: Before everything else.
 PRIORITY = 0
@@ -117,6 +128,46 @@ def was_written(session: Session, notice: Notice, address_hash: bytes, *, since:
         .limit(1)
     )
     return found.first() is not None
+
+
+def is_of(session: Session, notice: Notice, campaign_id: int) -> bool:
+    """Whether a campaign carries notices of this kind."""
+    checksum = session.execute(
+        select(campaigns.c.checksum).where(
+            campaigns.c.id == campaign_id, campaigns.c.kind == CampaignKind.NOTICE
+        )
+    ).scalar_one_or_none()
+    return checksum is not None and checksum.startswith(f"notice-{notice}-")
+
+
+def has_got(
+    session: Session,
+    notice: Notice,
+    newsletter_id: int,
+    *,
+    since: datetime,
+    until: datetime,
+    sent: bool = False,
+) -> ColumnElement[bool]:
+    """The condition, over `subscribers`, that a person was written such a notice in a span.
+
+    `sent`: and that it left.
+    """
+    those = session.execute(
+        select(campaigns.c.id).where(
+            campaigns.c.newsletter_id == newsletter_id,
+            campaigns.c.kind == CampaignKind.NOTICE,
+            campaigns.c.checksum.startswith(f"notice-{notice}-"),
+        )
+    ).scalars()
+    # By campaign and address: that is how a ledger of any size is looked up.
+    found = exists().where(
+        deliveries.c.campaign_id.in_([*those]),
+        deliveries.c.address_hash == subscribers.c.address_hash,
+        deliveries.c.changed_at > since,
+        deliveries.c.changed_at <= until,
+    )
+    return found.where(deliveries.c.state == DeliveryState.SENT) if sent else found
 
 
 def _campaign(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from subscribers.address import Address
@@ -116,12 +116,21 @@ def forget_address(session: Session, address: Address) -> None:
             )
 
 
-def count(session: Session, newsletter_id: int, expression: Expression, *, now: datetime) -> int:
-    """How many of those who may receive a newsletter are in a segment."""
+def count(
+    session: Session,
+    newsletter_id: int,
+    expression: Expression,
+    *,
+    now: datetime,
+    also: Sequence[ColumnElement[bool]] = (),
+) -> int:
+    """How many of those who may receive a newsletter are in a segment; `also`: and of whom all
+    this is true.
+    """
     return session.execute(
         select(func.count())
         .select_from(subscribers.join(subscriptions))
-        .where(mailable(newsletter_id), condition(session, expression, now=now))
+        .where(mailable(newsletter_id), condition(session, expression, now=now), *also)
     ).scalar_one()
 
 
@@ -131,13 +140,21 @@ def count_words(session: Session, newsletter_id: int, words: str, *, now: dateti
 
 
 def people(
-    session: Session, newsletter_id: int, expression: Expression, *, now: datetime, limit: int
+    session: Session,
+    newsletter_id: int,
+    expression: Expression,
+    *,
+    now: datetime,
+    limit: int,
+    also: Sequence[ColumnElement[bool]] = (),
 ) -> list[Subscriber]:
-    """Some of those who may receive a newsletter and are in a segment, oldest first."""
+    """Some of those who may receive a newsletter and are in a segment, oldest first; `also` as
+    above.
+    """
     rows = session.execute(
         select(*subscriber_columns())
         .select_from(subscribers.join(subscriptions))
-        .where(mailable(newsletter_id), condition(session, expression, now=now))
+        .where(mailable(newsletter_id), condition(session, expression, now=now), *also)
         .order_by(subscribers.c.id)
         .limit(limit)
     )

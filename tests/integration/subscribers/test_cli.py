@@ -166,3 +166,5 @@ def test_silence_can_only_be_told_where_looks_are_recorded(mailer: Run) -> None:
     mailer("add", "ada@example.org")
     refused = mailer("sunset", "--apply", "--yes")
     assert (refused.returncode, "nobody ever opened" in refused.stderr) == (2, True)
+    both = mailer("sunset", "--ask", "--apply")
+    assert (both.returncode, "not both" in both.stderr) == (2, True)
