@@ -46,8 +46,9 @@ format: install ## Mend what ruff can mend by itself
 docs: install ## Write docs/settings.md, cli.md and linter.md anew, from the program
 	@$(BIN)/python -m docs.write
 
-bench: install ## Measure, and write docs/benchmarks.md
+bench: install ## Measure, and write docs/benchmarks.md and docs/benchmarks-people.md
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.people --out docs
 
 bench-bounces: install ## Read real bounces beside other readers; PRESSRUN_CORPUS names their folder
 	@$(BIN)/python -m bench.bounces

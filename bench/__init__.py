@@ -5,7 +5,7 @@
     sending   `mailer worker` end to end             memory    one worker, short list and long
     peers     smtplib and aiosmtplib                 limits    openssl, bare INSERT
     stages    compose alone, ledger alone            rendering an issue, once for all readers
-    report    figures -> page and plot
+    report    figures -> page and plot               people    in and out: docs/benchmarks-people.md
 
 Machines are shared and their speed moves: trust ratios within one run, and CPU over time.
 """

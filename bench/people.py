@@ -1,4 +1,5 @@
-"""`python -m bench.people`: people in and out of both databases, beside what nothing can beat.
+"""`python -m bench.people [--out docs]`: people in and out of both databases, beside what nothing
+can beat; writes benchmarks-people.md into the folder.
 
 The limit is the driver alone: `executemany` or COPY of the same rows, already validated, into
 the same tables in batches of the same size. Both are told in CPU, client and server together,
@@ -10,28 +11,29 @@ from __future__ import annotations
 
 import argparse
 import csv
-import resource
+import sqlite3
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 from sqlalchemy import insert, text
 
 from bench.ground import Ground, on_postgres, on_sqlite
+from bench.people_memory import memory
+from bench.people_model import Act, Figures, Segment, Speed
+from bench.people_model import Kind as Measured
+from bench.people_page import page
+from bench.people_rows import Lot, address, declare_attributes, imported, plan, spent
+from mailer.report.privacy.erase import erase
 from subscribers import queries
 from subscribers.address import parse
-from subscribers.attribute.model import Definition, Kind
-from subscribers.attribute.queries import declare
 from subscribers.segment import queries as segments
 from subscribers.tables import consents, subscribers, subscriptions
 from subscribers.transfer.bulk import Row, insert_rows, moment_text, new_ids
 from subscribers.transfer.exporting import export_csv
-from subscribers.transfer.importing import BATCH, import_people
-from subscribers.transfer.model import Import
 from tests.services.process import ServiceMissing
 
 _PERSON = (
@@ -47,41 +49,6 @@ _SEGMENTS = (
 )
 #: So many rows by the slow way are enough to know it.
 _SLOW = 3000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lot:
-    """Made-up people with these numbers."""
-
-    numbers: range
-
-    def batches(self) -> Iterator[range]:
-        """Their numbers in batches as large as the import's."""
-        for start in range(self.numbers.start, self.numbers.stop, BATCH):
-            yield range(start, min(start + BATCH, self.numbers.stop))
-
-    def write(self, path: Path) -> None:
-        """A CSV of them."""
-        with path.open("w", encoding="utf-8", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(["email", "name", "plan", "score"])
-            for number in self.numbers:
-                rows.writerow([address(number), f"Name {number}", plan(number), number % 100])
-
-
-def address(number: int) -> str:
-    """A person's address."""
-    return f"person{number}@d{number % 500}.example.org"
-
-
-def plan(number: int) -> str:
-    """A person's plan."""
-    return "pro" if number % 3 else "free"
-
-
-def spent(ground: Ground) -> tuple[float, float]:
-    """Seconds on the clock, and seconds of CPU that this process and the server have used."""
-    return time.perf_counter(), time.process_time() + ground.server_cpu
 
 
 def limit(ground: Ground, lot: Lot) -> tuple[float, float]:
@@ -134,9 +101,9 @@ def _rows(ground: Ground, people: dict[int, int], now: str) -> tuple[list[Row], 
     return persons, places, agreed
 
 
-def slow(ground: Ground, path: Path) -> float:
-    """Rows per second of `csv` and one INSERT into each table per row, in one transaction."""
-    began, count = time.perf_counter(), 0
+def slow(ground: Ground, path: Path) -> Speed:
+    """`csv` and one INSERT into each table per row, in one transaction."""
+    (began, busy), count = spent(ground), 0
     now = datetime.now(UTC)
     with path.open(encoding="utf-8", newline="") as file, ground.database.write() as session:
         for row in csv.DictReader(file):
@@ -168,39 +135,41 @@ def slow(ground: Ground, path: Path) -> float:
                 )
             )
             count += 1
-    return count / (time.perf_counter() - began)
-
-
-def imported(ground: Ground, path: Path, rows: int) -> tuple[float, float]:
-    """Seconds and CPU seconds of a whole import."""
-    order = Import(newsletter=ground.newsletter, keyring=ground.keyring, now=datetime.now(UTC))
-    began, busy = spent(ground)
-    with path.open("rb") as file:
-        report = import_people(ground.database, file, order)
     ended, done = spent(ground)
-    assert report.added == rows, report
-    return ended - began, done - busy
+    return Speed(rows=count, seconds=ended - began, cpu=done - busy)
 
 
-def counted(ground: Ground, words: str) -> tuple[int, float]:
-    """How many people a segment has, and the seconds that counting took."""
+def counted(ground: Ground, words: str) -> Segment:
+    """A segment counted three times."""
     with ground.database.read() as session:
         tree = segments.read(session, words)
-        began = time.perf_counter()
-        size = segments.count(session, ground.newsletter.id, tree, now=datetime.now(UTC))
-        return size, time.perf_counter() - began
+        tries = []
+        for _ in range(3):
+            began, busy = spent(ground)
+            size = segments.count(session, ground.newsletter.id, tree, now=datetime.now(UTC))
+            ended, done = spent(ground)
+            tries.append((ended - began, done - busy))
+    seconds, cpu = (min(each) for each in zip(*tries, strict=True))
+    return Segment(words=words, people=size, seconds=seconds, cpu=cpu)
 
 
-def single(ground: Ground, *, times: int = 50) -> dict[str, float]:
-    """Milliseconds of each thing done with one person, the median of so many, commit and all."""
-    took: dict[str, list[float]] = {}
+def single(ground: Ground, *, times: int = 50) -> list[Act]:
+    """Each thing that is done with one person, so many times, commit and all."""
+    took: dict[str, list[tuple[float, float]]] = {}
     for number in range(times):
-        who = parse(f"single{number}@single.example")
-        for name, act in _acts(ground, who.as_given).items():
-            began = time.perf_counter()
+        for name, act in _acts(ground, f"single{number}@single.example").items():
+            began, busy = spent(ground)
             act()
-            took.setdefault(name, []).append((time.perf_counter() - began) * 1e3)
-    return {name: sorted(all_)[len(all_) // 2] for name, all_ in took.items()}
+            ended, done = spent(ground)
+            took.setdefault(name, []).append(((ended - began) * 1e3, (done - busy) * 1e3))
+    return [
+        Act(
+            name=name,
+            milliseconds=median(one for one, _ in each),
+            cpu=sum(cpu for _, cpu in each) / times,
+        )
+        for name, each in took.items()
+    ]
 
 
 def _acts(ground: Ground, who: str) -> dict[str, Callable[[], object]]:
@@ -220,77 +189,118 @@ def _acts(ground: Ground, who: str) -> dict[str, Callable[[], object]]:
         "unsubscribe": writing(
             lambda s: queries.unsubscribe(s, queries.find(s, wanted).id, newsletter, now=now)
         ),
-        "erase": writing(lambda s: queries.remove(s, wanted, keyring=keyring, now=now)),
+        "erase": writing(lambda s: erase(s, wanted, keyring=keyring, now=now)),
     }
 
 
-def exported(ground: Ground, path: Path) -> tuple[float, float]:
-    """Rows per second of an export, and this process's memory in MiB at its most so far."""
-    began = time.perf_counter()
+def deepen(ground: Ground) -> str:
+    """Give PostgreSQL's indexes the leaves that ten times the people would fill."""
+    with ground.database.write() as session:
+        names = session.execute(
+            text("SELECT indexname FROM pg_indexes WHERE schemaname = 'public'")
+        ).scalars()
+        for name in [*names]:
+            session.execute(text(f'ALTER INDEX "{name}" SET (fillfactor = 10)'))
+            session.execute(text(f'REINDEX INDEX "{name}"'))
+    return "leaves filled to a tenth"
+
+
+@contextmanager
+def on_small_pages(folder: Path, rows: int) -> Iterator[Ground]:
+    """SQLite with pages of 512 bytes: a tenth of a million people make deeper trees there than
+    ten million do in pages of 4 KiB.
+    """
+    with sqlite3.connect(folder / "small.db") as fresh:
+        fresh.execute("PRAGMA page_size = 512")
+        fresh.execute("VACUUM")
+    fresh.close()
+    with on_sqlite(folder, "small") as ground:
+        declare_attributes(ground)
+        limit(ground, Lot(numbers=range(rows)))
+        yield ground
+
+
+def exported(ground: Ground, path: Path) -> Speed:
+    """A newsletter's people into a CSV."""
+    began, busy = spent(ground)
     with path.open("w", encoding="utf-8", newline="") as file, ground.database.read() as session:
         count = export_csv(session, ground.newsletter.id, file)
-    return count / (time.perf_counter() - began), peak()
+    ended, done = spent(ground)
+    return Speed(rows=count, seconds=ended - began, cpu=done - busy)
 
 
-def peak() -> float:
-    """The most memory that this process has had so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-
-
-def measure(name: str, ground: Ground, rows: int, folder: Path) -> None:
-    """Measure one database and print each figure as it comes."""
-    with ground.database.write() as session:
-        wanted = (
-            Definition(name="plan", kind=Kind.TEXT),
-            Definition(name="score", kind=Kind.NUMBER),
-        )
-        declare(session, wanted, now=datetime.now(UTC))
-    share = rows // 4
-    file = folder / f"{name}.csv"
-    took, cpu = {"limit": 0.0, "import": 0.0}, {"limit": 0.0, "import": 0.0}
+def _taking_turns(ground: Ground, found: Measured, file: Path) -> None:
+    share = found.rows // 4
+    took = {"limit": [0.0, 0.0], "import": [0.0, 0.0]}
     # There and back, so that a slow minute and the growing indexes fall on both alike.
     for start, what in zip(
-        range(0, rows, share), ("limit", "import", "import", "limit"), strict=False
+        range(0, found.rows, share), ("limit", "import", "import", "limit"), strict=False
     ):
         lot = Lot(numbers=range(start, start + share))
         if what == "import":
             lot.write(file)
         seconds, busy = limit(ground, lot) if what == "limit" else imported(ground, file, share)
-        took[what], cpu[what] = took[what] + seconds, cpu[what] + busy
-    for what in took:
-        speed, cost = 2 * share / took[what], cpu[what] / (2 * share) * 1e6
-        print(f"{name}: {what} {speed:,.0f} rows/s, {cost:.0f} us of CPU a row")
-    ratios = took["limit"] / took["import"], cpu["limit"] / cpu["import"]
-    print(
-        f"{name}: import at {ratios[0]:.2f} of the limit's speed, {ratios[1]:.2f} by CPU;", end=""
-    )
-    print(f" {peak():.0f} MiB at most", flush=True)
+        took[what][0] += seconds
+        took[what][1] += busy
+    for what, (seconds, busy) in took.items():
+        found.speeds[what] = Speed(rows=2 * share, seconds=seconds, cpu=busy)
+
+
+def measure(name: str, ground: Ground, rows: int, folder: Path) -> Measured:
+    """Measure one database."""
+    found = Measured(name=name, rows=rows)
+    declare_attributes(ground)
+    file = folder / f"{name}.csv"
+    _taking_turns(ground, found, file)
     Lot(numbers=range(rows, rows + _SLOW)).write(file)
-    print(f"{name}: csv and an INSERT per row: {slow(ground, file):,.0f} rows/s")
+    found.speeds["row by row"] = slow(ground, file)
     with ground.database.write() as session:
         session.execute(text("ANALYZE"))
-    for words in _SEGMENTS:
-        counted(ground, words)
-        size, seconds = counted(ground, words)
-        print(f"{name}: {words}: {size:,} people in {seconds:.2f} s", flush=True)
-    for act, milliseconds in single(ground).items():
-        print(f"{name}: {act} one person: {milliseconds:.1f} ms", flush=True)
-    speed, memory = exported(ground, file)
-    print(f"{name}: export {speed:,.0f} rows/s, {memory:.0f} MiB", flush=True)
+    found.segments = [counted(ground, words) for words in _SEGMENTS]
+    found.speeds["export"] = exported(ground, file)
+    if ground.server is not None:
+        found.deep = deepen(ground)
+        found.acts = single(ground)
+        return found
+    with on_small_pages(folder, rows // 10) as deep:
+        found.deep = "pages of 512 bytes"
+        found.acts = single(deep)
+    return found
+
+
+def measure_all(rows: int) -> Figures:
+    """SQLite, and PostgreSQL where there is one."""
+    figures = Figures()
+    with tempfile.TemporaryDirectory(prefix="pressrun-bench-") as name, ExitStack() as stack:
+        folder = Path(name)
+        for size in (rows // 10, rows):
+            figures.memory |= memory(size, folder)
+            print(f"memory at {size:,}: {figures.memory}", flush=True)
+        sqlite = stack.enter_context(on_sqlite(folder))
+        figures.kinds.append(measure("SQLite", sqlite, rows, folder))
+        print(figures.kinds[-1], flush=True)
+        try:
+            postgres = stack.enter_context(on_postgres(folder))
+            figures.kinds.append(measure("PostgreSQL", postgres, rows, folder))
+            print(figures.kinds[-1], flush=True)
+        except ServiceMissing as exc:
+            figures.left_out.append(f"PostgreSQL: {exc}")
+    return figures
 
 
 def main() -> None:
-    """Measure SQLite, and PostgreSQL where there is one."""
+    """Measure, then write the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.people")
     parser.add_argument("--rows", type=int, default=1_000_000, help="how many people")
-    rows = parser.parse_args().rows
-    with tempfile.TemporaryDirectory(prefix="pressrun-bench-") as name, ExitStack() as stack:
-        folder = Path(name)
-        measure("SQLite", stack.enter_context(on_sqlite(folder)), rows, folder)
-        try:
-            measure("PostgreSQL", stack.enter_context(on_postgres(folder)), rows, folder)
-        except ServiceMissing as exc:
-            print(f"LEFT OUT: PostgreSQL: {exc}")
+    parser.add_argument("--out", type=Path, help="a folder for the page; else it is printed")
+    options = parser.parse_args()
+    written = page(measure_all(options.rows))
+    if options.out is None:
+        print(written)
+        return
+    path = options.out / "benchmarks-people.md"
+    path.write_text(written, encoding="utf-8")
+    print(f"written: {path}")
 
 
 if __name__ == "__main__":

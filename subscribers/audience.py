@@ -40,14 +40,20 @@ class AudienceCount:
     excluded: Mapping[Exclusion, int]
 
 
-def mailable(newsletter_id: int | ColumnElement[int]) -> ColumnElement[bool]:
-    """The condition, over `subscribers` joined with their `subscriptions`, to be mailed."""
+def mailable(
+    newsletter_id: int | ColumnElement[int], *, at_once: bool = False
+) -> ColumnElement[bool]:
+    """The condition, over `subscribers` joined with their `subscriptions`, to be mailed.
+
+    `at_once`: it is asked of everybody in one statement, not of a few.
+    """
+    suppressed = _all_suppressed if at_once else _suppressed
     return and_(
         subscriptions.c.newsletter_id == newsletter_id,
         subscriptions.c.status == Status.ACTIVE,
         ~_paused(),
         subscribers.c.address.is_not(None),
-        ~_suppressed(newsletter_id),
+        ~suppressed(newsletter_id),
     )
 
 
@@ -178,3 +184,12 @@ def _suppressed(newsletter_id: int | ColumnElement[int]) -> ColumnElement[bool]:
             for value_hash in (subscribers.c.address_hash, subscribers.c.domain_hash)
         )
     )
+
+
+def _all_suppressed(newsletter_id: int | ColumnElement[int]) -> ColumnElement[bool]:
+    # All that is suppressed is read once and put aside, by SQLite too; for a few people that
+    # would be far more than to look them up.
+    noted = select(suppressions.c.value_hash).where(
+        or_(suppressions.c.newsletter_id == 0, suppressions.c.newsletter_id == newsletter_id)
+    )
+    return or_(subscribers.c.address_hash.in_(noted), subscribers.c.domain_hash.in_(noted))

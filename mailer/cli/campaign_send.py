@@ -188,7 +188,8 @@ def schedule(
     Examples: `mailer campaign schedule issue.md --now`,
     `mailer campaign schedule issue.md --now --canary 200 --hold 30m`,
     `mailer campaign schedule issue.md --to weekly --at "2026-12-01 09:00" --timezone Asia/Tokyo`,
-    `mailer campaign schedule issue.md --now --segment "plan = pro" --exclude engaged`
+    `mailer campaign schedule issue.md --now --segment "plan = pro" --exclude engaged`,
+    `mailer campaign schedule issue.md --now --exclude newsletter:daily`
     """
     here = runtime()
     scheduling.check_public_url(here.settings)

@@ -40,7 +40,8 @@ def count(segment: Words, newsletter: To = None, as_json: Json = False) -> None:
 
     Fields: address, domain, name, language, timezone, source, joined, opened, clicked and the
     declared attributes. Compare by =, !=, <, <=, >, >=, in (a, b), contains, starts with,
-    ends with, has; `in last 90 days`, `since 2026-01-01`; join by and, or, not, parentheses.
+    ends with, has; `in last 90 days`, `since 2026-01-01`; `tag:vip`, `segment:NAME`, and
+    `newsletter:NAME` for who gets another one too; join by and, or, not, parentheses.
 
     Example: `mailer segment count 'plan = "pro" and joined > 2026-01-01 and not tag:vip'`
     """

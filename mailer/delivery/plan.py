@@ -39,11 +39,10 @@ from mailer.delivery.lanes import DOMAINS, OTHER
 from mailer.delivery.model import DeliveryState
 from mailer.delivery.tables import chunks, deliveries, domains
 from subscribers import audience
-from subscribers.attribute.queries import definitions
 from subscribers.database import Database, Id
 from subscribers.errors import SegmentInvalid
 from subscribers.segment.compile import condition
-from subscribers.segment.parse import parse as parse_segment
+from subscribers.segment.queries import frozen
 from subscribers.tables import subscribers, subscriptions
 
 #: States in which somebody has, or may yet get, a copy.
@@ -206,8 +205,7 @@ def _chosen(session: Session, segment: str | None, now: datetime) -> ColumnEleme
     """The condition of a campaign's segment; consent stands beside it, never behind it."""
     if segment is None:
         return true()
-    tree = parse_segment(segment, attributes=definitions(session))
-    return condition(session, tree, now=now)
+    return condition(session, frozen(session, segment), now=now)
 
 
 def _who(  # type: ignore[no-untyped-def]

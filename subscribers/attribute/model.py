@@ -34,7 +34,7 @@ _TAKEN = frozenset(
         *("and", "or", "not", "in", "is", "has", "true", "false", "never", "last", "since"),
         *("hours", "days", "weeks", "months", "years", "tag", "tags", "segment", "opened"),
         *("clicked", "received", "address", "email", "domain", "name", "language", "timezone"),
-        *("joined", "source", "status"),
+        *("joined", "source", "status", "newsletter"),
     }
 )
 

@@ -11,9 +11,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import ColumnElement, Text, and_, case, cast, false, func, literal, not_, or_
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 
+from subscribers.model import Status
 from subscribers.segment.model import (
     Both,
     Compare,
@@ -24,11 +38,12 @@ from subscribers.segment.model import (
     Not,
     Operator,
     Present,
+    Reader,
     Recent,
     Tagged,
     Value,
 )
-from subscribers.tables import subscribers, subscriptions
+from subscribers.tables import newsletters, subscribers, subscriptions
 
 _OURS: dict[str, ColumnElement[object]] = {
     "address": subscribers.c.address_key,
@@ -63,6 +78,8 @@ class _Compiler:
                 return not_(self.of(expression.part))
             case Tagged():
                 return self._listed(cast(subscribers.c.tags, Text), expression.tag)
+            case Reader():
+                return _gets(expression.newsletter)
             case Recent():
                 return _told(self._column(expression.field) >= self._now - expression.span)
             case Present():
@@ -122,6 +139,17 @@ class _Compiler:
         """
         find = func.instr if self._sqlite else func.strpos
         return func.coalesce(find(text, json.dumps(item)), 0) > 0
+
+
+def _gets(slug: str) -> ColumnElement[bool]:
+    """Whether the person gets a newsletter: a place of its own, not the one that is joined."""
+    place = subscriptions.alias("elsewhere")
+    this = select(newsletters.c.id).where(newsletters.c.slug == slug).scalar_subquery()
+    return exists().where(
+        place.c.newsletter_id == this,
+        place.c.subscriber_id == subscribers.c.id,
+        place.c.status == Status.ACTIVE,
+    )
 
 
 def _told(known: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -86,6 +86,13 @@ class Tagged:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reader:
+    """A person who gets this newsletter, by its short name."""
+
+    newsletter: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Not:
     """Everybody else."""
 
@@ -106,7 +113,7 @@ class Either:
     parts: tuple[Expression, ...]
 
 
-Expression = Compare | Recent | Present | Tagged | Not | Both | Either
+Expression = Compare | Recent | Present | Tagged | Reader | Not | Both | Either
 
 #: The fields that everybody has, beside the declared attributes.
 FIELDS = {
@@ -195,6 +202,7 @@ _WRITERS: dict[type, Callable[..., str]] = {
     Recent: lambda one: f"{one.field.name} in last {one.span // timedelta(hours=1)} hours",
     Present: lambda one: f"has {one.field.name}",
     Tagged: lambda one: f"tag:{_value(one.tag)}",
+    Reader: lambda one: f"newsletter:{_value(one.newsletter)}",
     Not: lambda one: f"not ({in_words(one.part)})",
     Both: _joined("and"),
     Either: _joined("or"),

@@ -3,8 +3,8 @@
 expression  = term { "or" term }
 term        = factor { "and" factor }
 factor      = "not" factor | "(" expression ")" | condition
-condition   = "tag" ":" value | "segment" ":" name | "has" field | "never" field
-            | field [ comparison ]
+condition   = "tag" ":" value | "segment" ":" name | "newsletter" ":" name
+            | "has" field | "never" field | field [ comparison ]
 comparison  = ( "=" | "!=" | "<" | "<=" | ">" | ">=" ) value
             | "in" "(" value { "," value } ")" | "in" "last" number unit | "since" date
             | "contains" value | "starts" "with" value | "ends" "with" value | "has" value
@@ -15,7 +15,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NoReturn
@@ -35,6 +35,7 @@ from subscribers.segment.model import (
     Not,
     Operator,
     Present,
+    Reader,
     Recent,
     Tagged,
     Value,
@@ -57,7 +58,7 @@ _MAX_SPAN = timedelta(days=36_500)
 _SIGNS = {one.value: one for one in Operator if not one.value[0].isalpha()}
 _BARE = (FieldKind.BOOLEAN, FieldKind.MOMENT)
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,6})?\Z", re.ASCII)
-_KEYWORDS = ("tag:", "has", "never", "not")
+_KEYWORDS = ("tag:", "newsletter:", "segment:", "has", "never", "not")
 
 
 def parse(
@@ -65,12 +66,24 @@ def parse(
     *,
     attributes: Mapping[str, Definition],
     saved: Mapping[str, str] | None = None,
+    newsletters: Collection[str] = (),
 ) -> Expression:
     """Read a segment; raises SegmentInvalid, which points at the word and says what to write.
 
-    `attributes` are the declared ones; `saved` the words of segments that may be named.
+    `attributes` are the declared ones; `saved` the words of segments that may be named,
+    `newsletters` the short names of those there are.
     """
-    return _Parser(expression, attributes, saved or {}, budget=_Budget(), depth=0).whole()
+    known = Known(attributes=attributes, saved=saved or {}, newsletters=newsletters)
+    return _Parser(expression, known, budget=_Budget(), depth=0).whole()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """The names that a segment may use beside our own."""
+
+    attributes: Mapping[str, Definition]
+    saved: Mapping[str, str]
+    newsletters: Collection[str]
 
 
 @dataclass
@@ -84,15 +97,13 @@ class _Parser:
     def __init__(
         self,
         expression: str,
-        attributes: Mapping[str, Definition],
-        saved: Mapping[str, str],
+        known: Known,
         *,
         budget: _Budget,
         depth: int,
     ) -> None:
         self._expression = expression
-        self._attributes = attributes
-        self._saved = saved
+        self._known = known
         self._depth = depth
         self._tokens = tokens(expression)
         self._at = 0
@@ -174,23 +185,33 @@ class _Parser:
         self._spend(token)
         if token.kind is not TokenKind.WORD:
             self._fail(token, "expected a condition such as plan = pro, tag:vip or opened")
-        if token.is_word("tag", "segment") and self._takes(":"):
-            value = self._plain("a name after the colon")
-            return Tagged(tag=value.value) if token.is_word("tag") else self._segment(value)
+        if token.is_word("tag", "segment", "newsletter") and self._takes(":"):
+            return self._named(token, self._plain("a name after the colon"))
         if token.is_word("has", "never"):
             present = Present(field=self._field(self._next()))
             return present if token.is_word("has") else Not(part=present)
         return self._comparison(self._field(token), token)
 
+    def _named(self, kind: Token, name: Token) -> Expression:
+        if kind.is_word("tag"):
+            return Tagged(tag=name.value)
+        if kind.is_word("segment"):
+            return self._segment(name)
+        if name.value not in self._known.newsletters:
+            meant = _meant(name.value, self._known.newsletters, none="there is none")
+            self._fail(name, f"no newsletter is named {name.value!r}{meant}")
+        return Reader(newsletter=name.value)
+
     def _segment(self, name: Token) -> Expression:
-        if name.value not in self._saved:
-            self._fail(name, f"no segment is named {name.value!r}{_meant(name.value, self._saved)}")
+        if name.value not in self._known.saved:
+            self._fail(
+                name, f"no segment is named {name.value!r}{_meant(name.value, self._known.saved)}"
+            )
         if self._depth >= MAX_DEPTH // 2:
             self._fail(name, f"segment {name.value!r} names itself, or nests too deep")
         return _Parser(
-            self._saved[name.value],
-            self._attributes,
-            self._saved,
+            self._known.saved[name.value],
+            self._known,
             budget=self._budget,
             depth=self._depth + 1,
         ).whole()
@@ -206,9 +227,9 @@ class _Parser:
         name = token.value.casefold()
         if token.kind is TokenKind.WORD and name in FIELDS:
             return FIELDS[name]
-        if token.kind is TokenKind.WORD and name in self._attributes:
-            return attribute_field(name, self._attributes[name].kind)
-        known = [*FIELDS, *self._attributes, *_KEYWORDS]
+        if token.kind is TokenKind.WORD and name in self._known.attributes:
+            return attribute_field(name, self._known.attributes[name].kind)
+        known = [*FIELDS, *self._known.attributes, *_KEYWORDS]
         meant = _meant(name, known)
         raise self._mistake(token, f"no field or attribute is named {token.value!r}{meant}")
 
@@ -335,9 +356,9 @@ def _signs(field: Field) -> str:
     return ", ".join([*known, "in last"] if field.kind is FieldKind.MOMENT else known)
 
 
-def _meant(word: str, known: Iterable[str]) -> str:
+def _meant(word: str, known: Iterable[str], *, none: str = "none is saved yet") -> str:
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1)
     if close:
         return f"; did you mean {close[0]}?"
-    return f"; there are {', '.join(names)[:300]}" if names else "; none is saved yet"
+    return f"; there are {', '.join(names)[:300]}" if names else f"; {none}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,7 +22,7 @@ from subscribers.queries import subscriber_columns, subscriber_of
 from subscribers.segment.compile import condition
 from subscribers.segment.model import Both, Either, Expression, Not, in_words
 from subscribers.segment.parse import parse
-from subscribers.tables import segments, subscribers, subscriptions
+from subscribers.tables import newsletters, segments, subscribers, subscriptions
 
 _NAME = re.compile(r"[^\W\d_][\w-]{0,63}\Z")
 
@@ -48,15 +48,25 @@ def read(session: Session, words: str) -> Expression:
     attributes = definitions(session)
     name = words.strip()
     if name in known:
-        return parse(known[name], attributes=attributes, saved=known)
+        return _parsed(session, known[name], known)
     if _NAME.match(name) and name not in attributes:
         close = difflib.get_close_matches(name, known, n=1)
         try:
-            return parse(words, attributes=attributes, saved=known)
+            return _parsed(session, words, known)
         except SegmentInvalid as exc:
             meant = f"did you mean {close[0]}?" if close else "`mailer segment list` shows those"
             raise SegmentUnknown(f"no segment is named {name!r}; {meant}") from exc
-    return parse(words, attributes=attributes, saved=known)
+    return _parsed(session, words, known)
+
+
+def frozen(session: Session, words: str) -> Expression:
+    """What `combined` wrote, read again: it names no saved segment; raises SegmentInvalid."""
+    return _parsed(session, words, {})
+
+
+def _parsed(session: Session, words: str, known: Mapping[str, str]) -> Expression:
+    slugs = session.execute(select(newsletters.c.slug)).scalars()
+    return parse(words, attributes=definitions(session), saved=known, newsletters=[*slugs])
 
 
 def combined(session: Session, wanted: Sequence[str], excluded: Sequence[str]) -> str | None:
@@ -80,7 +90,7 @@ def save(session: Session, name: str, words: str, *, now: datetime) -> None:
             f"{name!r:.80} can't be a segment's name; write letters, digits, - and _"
         )
     others = {one.name: one.expression for one in saved(session)} | {name: words}
-    parse(words, attributes=definitions(session), saved=others)
+    _parsed(session, words, others)
     statement = upsert(session, segments).values(name=name, expression=words, created_at=now)
     session.execute(
         statement.on_conflict_do_update(
@@ -130,7 +140,9 @@ def count(
     return session.execute(
         select(func.count())
         .select_from(subscribers.join(subscriptions))
-        .where(mailable(newsletter_id), condition(session, expression, now=now), *also)
+        .where(
+            mailable(newsletter_id, at_once=True), condition(session, expression, now=now), *also
+        )
     ).scalar_one()
 
 

@@ -37,6 +37,32 @@ def test_the_short_form_writes_the_page_and_its_plot(tmp_path: Path) -> None:
     assert (tmp_path / "benchmarks.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
 
 
+@pytest.mark.timeout(180)
+@pytest.mark.usefixtures("postgres_server")
+def test_the_page_on_people_has_every_figure(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.people", "--rows", "200", "--out", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (tmp_path / "benchmarks-people.md").read_text(encoding="utf-8")
+    assert [row.split()[:2] for row in rows(page, "Memory")] == [
+        ["import", "20"],
+        ["export", "20"],
+        ["import", "200"],
+        ["export", "200"],
+    ]
+    for kind in ("SQLite", "PostgreSQL"):
+        done_with = [row for row in rows(page, "One person") if row.startswith(kind)]
+        assert [row.split()[1] for row in done_with] == ["add", "show", "unsubscribe", "erase"]
+        assert sum(row.startswith(kind) for row in rows(page, "Import")) == 3
+        assert sum(row.startswith(kind) for row in rows(page, "Segments")) == 3
+        assert sum(row.startswith(kind) for row in rows(page, "Export")) == 1
+
+
 def rows(page: str, section: str) -> list[str]:
     """The first four cells of each row of a section's table; each figure in it is a number."""
     table = page.partition(f"## {section}\n")[2].partition("\n## ")[0]

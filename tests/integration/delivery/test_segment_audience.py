@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import update
 
 from mailer.campaign import queries as campaign_queries
 from mailer.campaign.tables import campaigns
 from mailer.delivery.tables import deliveries
+from subscribers import queries
+from subscribers.address import parse
 from subscribers.attribute.model import Definition, Kind
 from subscribers.attribute.queries import declare, strip, withdraw
 from subscribers.segment import queries as segments
@@ -85,3 +89,33 @@ def test_a_segment_that_means_nothing_any_more_pauses_its_campaign(world: World)
     assert found.state == "paused"
     assert "no field or attribute is named 'plan'" in str(found.pause_reason)
     assert recipients(world, campaign) == set()
+
+
+def test_who_gets_another_newsletter_too_is_left_out_or_alone_meant(world: World) -> None:
+    both, only = world.add_people("both@example.com", "only@example.com")
+    with world.database.write() as session:
+        this = queries.newsletter(session, world.newsletter_id)
+        other = queries.add_newsletter(session, replace(this, slug="daily"), now=world.now)
+        for name in ("both", "stranger"):
+            queries.add(
+                session,
+                parse(f"{name}@example.com"),
+                other,
+                keyring=world.keyring,
+                now=world.now,
+            )
+    union = scheduled(world, ["newsletter:daily", "address = only@example.com"], [])
+    world.plan(union)
+    assert recipients(world, union) == {both, only}, "and nobody who never asked for this one"
+    assert _in(world, "not newsletter:daily") == {only}
+    with world.database.write() as session:
+        queries.unsubscribe(session, both, other, now=world.now)
+    assert _in(world, "not newsletter:daily") == {both, only}
+
+
+def _in(world: World, words: str) -> set[int]:
+    with world.database.read() as session:
+        tree = segments.read(session, words)
+        found = segments.people(session, world.newsletter_id, tree, now=world.now, limit=9)
+        assert segments.count(session, world.newsletter_id, tree, now=world.now) == len(found)
+        return {one.id for one in found}

@@ -20,13 +20,14 @@ from subscribers.segment.model import (
     Not,
     Operator,
     Present,
+    Reader,
     Recent,
     Tagged,
     attribute_field,
     in_words,
 )
 from subscribers.segment.parse import parse as parse_with
-from tests.unit.subscribers.trees import ATTRIBUTES, EXPRESSIONS
+from tests.unit.subscribers.trees import ATTRIBUTES, EXPRESSIONS, NEWSLETTERS
 
 SAVED = {
     "engaged": "opened in last 90 days or clicked in last 90 days",
@@ -38,7 +39,7 @@ VIP = attribute_field("vip", Kind.BOOLEAN)
 
 
 def parse(words: str) -> Expression:
-    return parse_with(words, attributes=ATTRIBUTES, saved=SAVED)
+    return parse_with(words, attributes=ATTRIBUTES, saved=SAVED, newsletters=NEWSLETTERS)
 
 
 def plan(value: str) -> Compare:
@@ -54,6 +55,7 @@ READ = {
     "never opened": Not(part=Present(field=FIELDS["opened"])),
     "tag:vip": Tagged(tag="vip"),
     'tag: "two words"': Tagged(tag="two words"),
+    "newsletter:daily-2": Reader(newsletter="daily-2"),
     "opened in last 2 weeks": Recent(field=FIELDS["opened"], span=timedelta(days=14)),
     "score >= -1.5": Compare(
         field=attribute_field("score", Kind.NUMBER), operator=Operator.AT_LEAST, values=(-1.5,)
@@ -111,6 +113,12 @@ MISTAKES = {
     "a century": ("opened in last 999999 years", "999999", "hundred years"),
     "no point in time": ("plan in last 3 days", "plan", "is no point in time"),
     "a saved segment": ("segment:engagd", "engagd", "did you mean engaged?"),
+    "a newsletter": ("not newsletter:weekley", "weekley", "did you mean weekly?"),
+    "a newsletter without a colon": (
+        "newsletter weekly",
+        "newsletter",
+        "did you mean newsletter:?",
+    ),
     "a segment of itself": ("segment:loop", "loop", "names itself"),
     "an invisible character": ("plan = a\u202eb", "\u202e", "U+202E is invisible"),
     "a NUL": ("plan = 'a\0b'", "\0", "U+0000 is invisible"),

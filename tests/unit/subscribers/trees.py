@@ -20,6 +20,7 @@ from subscribers.segment.model import (
     Not,
     Operator,
     Present,
+    Reader,
     Recent,
     Tagged,
     Value,
@@ -36,6 +37,8 @@ ATTRIBUTES = {
         "likes": Kind.LIST,
     }.items()
 }
+#: The newsletters there are.
+NEWSLETTERS = ("weekly", "daily-2")
 _TEXT = st.text(
     st.characters(exclude_categories=("Cc", "Cf", "Cs", "Cn", "Co", "Mn", "Mc", "Me")), min_size=1
 ).filter(lambda text: unicodedata.is_normalized("NFC", text))
@@ -68,6 +71,7 @@ _MOMENTS = st.sampled_from([one for one in FIELDS.values() if one.kind is FieldK
 _LEAVES = (
     _comparisons()
     | st.builds(Tagged, tag=_TEXT)
+    | st.builds(Reader, newsletter=st.sampled_from(NEWSLETTERS))
     | st.builds(Present, field=_FIELDS)
     | st.builds(Recent, field=_MOMENTS, span=_SPANS)
 )
