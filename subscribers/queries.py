@@ -187,6 +187,9 @@ def add(
         | ({"tags": [*tags]} if tags else {}),
     )
     told = agreement.evidence() if agreement else {}
+    if lift:
+        # Of somebody who was erased there was nobody to note it of before.
+        told = told | {"lifted": lift}
     joined = _happened(session, subscriber_id, newsletter, EventType.SUBSCRIBED, source, now, told)
     if not confirmed or not joined.effect.endswith(TO_BE_CONFIRMED):
         return subscriber_id, joined

@@ -13,6 +13,7 @@ from mailer.cli.attributes import app as attributes_app
 from mailer.cli.hygiene import check, sunset
 from mailer.cli.people_files import export, import_
 from mailer.cli.privacy import erase
+from mailer.cli.reason import checked
 from mailer.cli.runtime import runtime
 from subscribers import audience
 from subscribers import queries as people
@@ -72,6 +73,7 @@ def add(
     wanted = run.newsletter(newsletter)
     parsed = parse(address)
     attributes = dict(_attribute(text) for text in attribute or ())
+    why = checked(lift, "--lift") if lift is not None else None
     with run.database.write() as session:
         subscriber_id, recorded = people.add(
             session,
@@ -85,7 +87,7 @@ def add(
             attributes=attributes,
             tags=tuple(clean(one, "--tag") for one in tag or ()),
             confirmed=not pending,
-            lift=lift,
+            lift=why,
         )
     for flag in flags(parsed):
         meant = f"; did you mean {flag.suggestion}?" if flag.suggestion else ""

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from mailer.cli import output
+from mailer.cli.reason import checked
 from mailer.cli.runtime import Runtime, runtime
 from subscribers.errors import AddressInvalid
 from subscribers.suppression import queries as suppressions
@@ -49,7 +50,12 @@ def add(
     `mailer suppressions add @example.org --newsletter weekly`
     """
     run = runtime()
-    fresh = _suppress(run, [named(what)], _newsletter_id(run, newsletter), _checked(reason))
+    fresh = _suppress(
+        run,
+        [named(what)],
+        _newsletter_id(run, newsletter),
+        checked(reason, "--reason", longest=_LONGEST),
+    )
     if as_json:
         output.emit_json({"suppressed": what, "new": bool(fresh)})
     else:
@@ -93,7 +99,8 @@ def import_(
     Example: `mailer suppressions import blocked.csv --reason complaint`
     """
     run = runtime()
-    newsletter_id, word = _newsletter_id(run, newsletter), _checked(reason)
+    newsletter_id = _newsletter_id(run, newsletter)
+    word = checked(reason, "--reason", longest=_LONGEST)
     fresh = known = refused = 0
     batch: list[Named] = []
     for line, text in _first_column(file):
@@ -137,14 +144,14 @@ def lift(
     Example: `mailer suppressions lift ada@example.org --reason "asked by phone"`
     """
     run = runtime()
-    wanted = run.newsletter(newsletter).id if newsletter else None
+    wanted, why = run.newsletter(newsletter).id if newsletter else None, checked(reason, "--reason")
     with run.database.write() as session:
         lifted = suppressions.lift(
             session,
             named(what),
             keyring=run.keyring,
             newsletter_id=wanted,
-            reason=reason,
+            reason=why,
             now=datetime.now(UTC),
         )
     if as_json:
@@ -155,12 +162,6 @@ def lift(
 
 def _newsletter_id(run: Runtime, slug: str | None) -> int:
     return run.newsletter(slug).id if slug else 0
-
-
-def _checked(reason: str) -> str:
-    if not reason.strip() or len(reason) > _LONGEST or not reason.isprintable():
-        output.fail(f"--reason: write 1 to {_LONGEST} characters", code=output.MISTAKE)
-    return reason.strip()
 
 
 def _suppress(run: Runtime, batch: list[Named], newsletter_id: int, reason: str) -> int:

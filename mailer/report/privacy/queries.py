@@ -12,8 +12,10 @@ from mailer.delivery.domains.queries import Source
 from mailer.delivery.tables import deliveries, domains
 from mailer.feedback.tables import intake
 from subscribers.address import Address
+from subscribers.outbox.tables import outbox
 from subscribers.privacy.mask import without
 from subscribers.privacy.queries import AT_ONCE, Holding
+from subscribers.signup.tables import signups
 from subscribers.tables import subscribers
 
 
@@ -79,6 +81,13 @@ def holdings(session: Session) -> list[Holding]:
         "webhooks' requests as they came": select(count, func.min(intake.c.received_at)).where(
             func.length(intake.c.body) > 0
         ),
+        "requests to subscribe that wait to be looked at": select(
+            count, func.min(signups.c.received_at)
+        ).where(signups.c.applied_at.is_(None)),
+        "requests to subscribe, by hash alone": select(
+            count, func.min(signups.c.received_at)
+        ).where(signups.c.applied_at.is_not(None)),
+        "news for systems of yours, by number alone": select(count, func.min(outbox.c.written_at)),
     }
     found = []
     for what, query in kinds.items():

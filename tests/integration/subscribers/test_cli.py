@@ -124,6 +124,7 @@ MISTAKES = {
     "a column": (("import", "-", "--column", "Email"), "write NAME=MEANING"),
     "no such column": (("import", "-", "--column", "b=email", "--column", "c=-"), "named 'c'"),
     "a header": (("import", "-"), "-:1: no column is named email"),
+    "a lift without a reason": (("add", "a@x.org", "--lift", " "), "--lift: write 1 to 300"),
     "a bad name": (("add", "a@x.org", "--name", "a\u202eb"), "U+202E"),
 }
 

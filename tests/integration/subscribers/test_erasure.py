@@ -110,6 +110,8 @@ def test_the_report_and_the_purge_speak_of_each_kind(
     counts = {one["what"]: one["count"] for one in report["kept"]}
     assert counts["people with an address"] == 1
     assert counts["test copies that name an address"] == 1
+    assert counts["requests to subscribe that wait to be looked at"] == 0
+    assert counts["news for systems of yours, by number alone"] == 0
     assert report["retention_seconds"]["pending"] == 30 * 86_400
     monkeypatch.setenv("PRESSRUN_RETENTION__TESTS", "PT0S")
     assert mailer(monkeypatch, "privacy", "purge", "--dry-run", "--json") == 0

@@ -316,3 +316,8 @@ def test_what_was_lifted_and_why_stays_on_record(
         consents = queries.show(session, address, keyring=keyring).consents
     (lifted,) = [one for one in consents if one.action == "lifted"]
     assert lifted.evidence == {"reason": "asked by phone", "lifted": ["complaint"]}
+    with database.write() as session:
+        queries.remove(session, address, keyring=keyring, now=now)
+        queries.add(session, address, weekly, keyring=keyring, now=now, lift="came back")
+        fresh = queries.show(session, address, keyring=keyring).consents
+    assert [one.evidence for one in fresh] == [{"lifted": "came back"}] * 2, "nobody was there"

@@ -14,6 +14,8 @@ import pytest
 from sqlalchemy import select
 
 from mailer.errors import RenderingFailed
+from mailer.notice.model import Notice
+from mailer.notice.send import Post, send
 from mailer.render import chromium
 from mailer.render.chromium import Page
 from mailer.settings import WebSettings
@@ -187,6 +189,17 @@ def test_nobody_meets_the_trap(reader: Browser, world: World) -> None:
     assert box["border"][0] < 0  # type: ignore[index,operator]
 
 
+def _letter(world: World, notice: Notice) -> int:
+    """A notice to Ada, as if it had just left; gives its delivery."""
+    post = Post(keyring=world.keyring, public_url="https://news.example.com")
+    with world.database.write() as session:
+        ada = people.find(session, parse("ada@example.org"))
+        weekly = world.newsletters["weekly"]
+        delivery = send(session, notice, weekly, ada, post=post, now=world.now)
+    assert delivery is not None
+    return delivery
+
+
 _AXE = "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(v => v.id))"
 
 
@@ -198,6 +211,8 @@ def test_axe_finds_nothing(
     person = world.add_person("ada@example.org", "weekly", "daily")
     world.set_status(world.add_person("eve@example.org"), "pending")
     copy = world.add_copy(world.add_campaign(), "ada@example.org", person)
+    wanted = (Notice.DATA, Notice.ERASE, Notice.STAY)
+    letters = {notice: _letter(world, notice) for notice in wanted}
     paths = [
         "/",
         "/s/weekly",
@@ -206,6 +221,11 @@ def test_axe_finds_nothing(
         f"/u/{world.token(Scope.UNSUBSCRIBE, copy)}",
         f"/p/{world.token(Scope.PREFERENCES, copy)}",
         f"/c/{world.token(Scope.CONFIRM, copy)}",
+        f"/c/{world.token(Scope.CONFIRM, letters[Notice.STAY])}",
+        f"/d/{world.token(Scope.DATA, letters[Notice.DATA])}",
+        f"/e/{world.token(Scope.ERASE, letters[Notice.ERASE])}",
+        "/archive",
+        "/archive/weekly",
         "/nothing",
     ]
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
