@@ -31,6 +31,8 @@ from subscribers.database import upsert
 from subscribers.errors import DatabaseBusy
 from subscribers.tables import subscribers
 
+#: What is true of a person, or not.
+Condition = ColumnElement[bool]
 #: Before everything else.
 PRIORITY = 0
 #: A campaign silent for so long will be found late; what is new must not wait with it.
@@ -148,7 +150,7 @@ def has_got(
     since: datetime,
     until: datetime,
     sent: bool = False,
-) -> ColumnElement[bool]:
+) -> Condition:
     """The condition, over `subscribers`, that a person was written such a notice in a span.
 
     `sent`: and that it left.

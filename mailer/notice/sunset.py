@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mailer.notice import queries
 from mailer.notice.model import Notice
+from mailer.notice.queries import Condition
 from mailer.notice.send import Post, send
 from subscribers import queries as people
 from subscribers.database import Database
@@ -16,7 +17,6 @@ from subscribers.model import Newsletter, Subscriber
 from subscribers.segment import queries as segments
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
 #: People who are asked, or leave, in one transaction.
@@ -35,7 +35,7 @@ class Sunset:
     def count(self, session: Session) -> Silence:
         """Count them."""
 
-        def those(*also: ColumnElement[bool]) -> int:
+        def those(*also: Condition) -> int:
             tree, newsletter = silent(self.after), self.newsletter.id
             return segments.count(session, newsletter, tree, now=self.now, also=also)
 
@@ -69,7 +69,7 @@ class Sunset:
             if len(some) < AT_ONCE:
                 return ended
 
-    def _people(self, session: Session, also: ColumnElement[bool]) -> list[Subscriber]:
+    def _people(self, session: Session, also: Condition) -> list[Subscriber]:
         return segments.people(
             session,
             self.newsletter.id,
@@ -79,7 +79,7 @@ class Sunset:
             also=(also,),
         )
 
-    def _asked(self, session: Session) -> ColumnElement[bool]:
+    def _asked(self, session: Session) -> Condition:
         return queries.has_got(
             session,
             Notice.STAY,
@@ -88,7 +88,7 @@ class Sunset:
             until=self.now,
         )
 
-    def _over(self, session: Session) -> ColumnElement[bool]:
+    def _over(self, session: Session) -> Condition:
         # Only who can have read the question has left it unanswered.
         return queries.has_got(
             session,
