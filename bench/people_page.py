@@ -27,7 +27,7 @@ same tables in batches of the same size. Limit and import take turns, there and 
 _MEMORY = "One process each, from its start to its end, on SQLite; the most it ever held (VmHWM).\n"
 _SEGMENTS = "The least of three counts each, consent and suppressions included.\n"
 _ACTS = """\
-One transaction each, commit and all, with indexes as deep as those of ten million people: {deep}.
+One transaction each, commit and all, with indexes deeper than so many people need. {deep}.
 """
 
 

@@ -16,5 +16,5 @@ class RetentionSettings(Section):
     pending: timedelta = timedelta(days=30)
     #: Addresses that tests were sent to.
     tests: timedelta = timedelta(days=30)
-    #: Webhooks' requests as they came, once they are applied.
-    requests: timedelta = timedelta(days=7)
+    #: Requests of webhooks, and mail, as they came, where nobody understood them.
+    requests: timedelta = timedelta(days=30)
