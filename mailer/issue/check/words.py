@@ -31,7 +31,12 @@ _FILE_NAME = re.compile(r"[\w\s().-]+\.(?:png|jpe?g|gif|webp|svg)", re.IGNORECAS
 _NO_WORDS = frozenset(
     {"image", "img", "picture", "photo", "bild", "foto", "imagen", "图片", "画像"}
 )
-_PLACEHOLDER = re.compile(r"\b(?:TODO|FIXME|TBD|XXX)\b|\b[Ll]orem ipsum\b")
+_PLACEHOLDER = re.compile(
+    r"\b(?:TODO|FIXME|TBD|XXX)\b|\b[Ll]orem ipsum\b"
+    # What `mailer init` and `mailer issue new` write down to be replaced.
+    r"|say here what is in it|The subject of this issue"
+    r"|One sentence that inboxes show behind the subject|The best of this issue, in one line"
+)
 #: Zero-width space, word joiner, byte order mark, text turned round, a character that got lost,
 #: and those of private use, for which no reader has a glyph.
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u202d\u202e\ufffd\ue000-\uf8ff]")
