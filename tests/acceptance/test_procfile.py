@@ -1,4 +1,4 @@
-"""The Procfile's processes under honcho, with PostgreSQL and Redis."""
+"""The Procfile's processes under honcho: on a file, and on PostgreSQL with either broker."""
 
 from __future__ import annotations
 
@@ -21,21 +21,28 @@ from mailer import migrations
 from mailer.webhooks.verify import verifier_of
 from subscribers.database import Database
 from subscribers.tables import subscribers, subscriptions
+from tests import stacks
 from tests.acceptance.installation import Installation, installed
 from tests.services.postgres import PostgresServer
 from tests.services.process import free_port
+from tests.stacks import Stack
 
 ROOT = Path(__file__).parents[2]
 PEOPLE = 200
 SECRET = "whsec_" + "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
 
 
-@pytest.fixture
-def empty_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """A PostgreSQL database without any table."""
-    name = postgres_server.create()
-    yield postgres_server.url(name)
-    postgres_server.drop(name)
+@pytest.fixture(params=[stacks.EMBEDDED, stacks.REDIS, stacks.RABBITMQ])
+def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
+    """An installation's database without any table, and its broker."""
+    if request.param == stacks.EMBEDDED:
+        yield Stack(database_url=f"sqlite:///{tmp_path / 'pressrun.db'}", broker_url=None)
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    broker_url = request.getfixturevalue(f"{request.param.partition('+')[2]}_url")
+    name = server.create()
+    yield Stack(database_url=server.url(name), broker_url=broker_url)
+    server.drop(name)
 
 
 def honcho(*arguments: str, folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -52,20 +59,20 @@ def honcho(*arguments: str, folder: Path, environment: dict[str, str]) -> subpro
 
 
 @pytest.mark.timeout(120)
-def test_release_web_worker_and_clock(empty_url: str, redis_url: str, tmp_path: Path) -> None:
+def test_release_web_worker_and_clock(bare: Stack, tmp_path: Path) -> None:
     beside = str(Path(sys.executable).parent)
     environment = {**os.environ, "PATH": f"{beside}{os.pathsep}{os.environ['PATH']}"}
-    environment["PRESSRUN_DATABASE_URL"] = empty_url
+    environment["PRESSRUN_DATABASE_URL"] = bare.database_url
     release = honcho("run", "mailer", "db", "upgrade", folder=tmp_path, environment=environment)
     assert release.wait(30) == 0, (tmp_path / "honcho-run.log").read_text()
     assert "release: mailer db upgrade\n" in (ROOT / "Procfile").read_text()
-    database = Database(empty_url)
+    database = Database(bare.database_url)
     migrations.check(database)
     database.dispose()
 
     port = free_port()
     extra = {"PRESSRUN_WEB__PORT": str(port), "PRESSRUN_WEB__GENERIC_SECRET": SECRET}
-    with installed(tmp_path, empty_url, redis_url, extra=extra) as here:
+    with installed(tmp_path, bare.database_url, bare.broker_url, extra=extra) as here:
         addresses = here.add_people(PEOPLE)
         environment = {**here.environment, "PATH": environment["PATH"]}
         names = ("web", "worker", "clock")

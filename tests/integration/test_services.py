@@ -6,9 +6,9 @@ from pathlib import Path
 
 import dramatiq
 import pytest
-from dramatiq.brokers.redis import RedisBroker
 from sqlalchemy import create_engine, inspect, text
 
+from mailer.queue.broker import make_broker
 from subscribers.database import metadata
 from tests.services import sink
 from tests.services.postgres import PostgresServer
@@ -54,15 +54,33 @@ def test_postgres_comes_back_after_a_crash_with_what_was_committed(
     engine.dispose()
 
 
-def test_dramatiq_speaks_to_the_redis(redis_url: str) -> None:
-    broker = RedisBroker(url=redis_url)
-    broker.declare_queue("default")
-    broker.enqueue(
-        dramatiq.Message(queue_name="default", actor_name="a", args=(1,), kwargs={}, options={})
-    )
-    message = next(broker.consume("default", timeout=1000))
+def test_dramatiq_speaks_to_each_broker_until_it_is_wiped(
+    broker_url: str | None, request: pytest.FixtureRequest
+) -> None:
+    broker = make_broker(broker_url)
+    broker.declare_queue("chunks")
+    for number in (1, 2):
+        broker.enqueue(
+            dramatiq.Message(
+                queue_name="chunks", actor_name="a", args=(number,), kwargs={}, options={}
+            )
+        )
+    consumer = broker.consume("chunks", timeout=1000)
+    message = next(consumer)
     assert message is not None
     assert message.args == (1,)
+    consumer.ack(message)
+    consumer.close()
+    broker.close()
+    if broker_url:
+        kind = "redis" if broker_url.startswith("redis") else "rabbitmq"
+        request.getfixturevalue(f"{kind}_server").wipe()
+        again = make_broker(broker_url)
+        again.declare_queue("chunks")
+        consumer = again.consume("chunks", timeout=100)
+        assert next(consumer) is None
+        consumer.close()
+        again.close()
 
 
 def test_the_sink_in_a_thread_answers_as_scripted_and_keeps_mail(smtp_sink: SmtpSink) -> None:

@@ -15,12 +15,13 @@ from sqlalchemy import text
 from mailer.delivery import ledger
 from mailer.delivery.fuse import queries as fuse
 from mailer.delivery.model import Verdict
-from mailer.errors import BrokerUnavailable
+from mailer.queue import broker
 from mailer.settings import Settings, WebSettings
 from mailer.web.app import create_app
 from mailer.web.services import WebServices
 from subscribers.database import Database
 from tests.integration.delivery.conftest import World
+from tests.services.process import free_port
 
 TOKEN = "a token of metrics"
 Ask = Callable[..., httpx.Response]
@@ -172,15 +173,14 @@ def test_ready_is_who_has_database_and_schema(world: World) -> None:
     assert ask("/healthz").status_code == 200
 
 
-def test_without_a_broker_it_is_slower_and_ready(world: World) -> None:
-    def silent() -> None:
-        raise BrokerUnavailable
-
+@pytest.mark.parametrize("kind", ["redis", "amqp"])
+def test_without_a_broker_it_is_slower_and_ready(world: World, kind: str) -> None:
+    nowhere = f"{kind}://127.0.0.1:{free_port()}/"
     services = WebServices(
-        settings=Settings(broker_url="redis://127.0.0.1:1/0"),
+        settings=Settings(broker_url=nowhere),
         database=world.database,
         keyring=world.keyring,
-        ping_broker=silent,
+        ping_broker=lambda: broker.ping(nowhere),
     )
     transport = httpx.ASGITransport(app=create_app(services))
 
