@@ -118,6 +118,10 @@ def cli_page() -> str:
         "to mend it), 130 ended by Ctrl-C. Commands that print data take `--json`; tables and",
         "progress bars become plain lines in a pipe. `mailer --config FILE COMMAND` reads another",
         "`pressrun.toml`, `mailer --verbose COMMAND` tells more.",
+        "",
+        "`mailer --install-completion` teaches bash, zsh or fish to complete commands and options, the",
+        "numbers of campaigns, and the names of newsletters, themes and relays. `man mailer` is this",
+        "page, too, once Pressrun is installed in a place that `man` looks at.",
     ]
     for name, command in commands():
         lines += ["", f"## {name}", "", inspect.cleandoc(command.help or "")]

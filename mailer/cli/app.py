@@ -18,6 +18,8 @@ from subscribers.errors import PressrunError, UsersMistake
 HELP = """Pressrun: send a newsletter to each of your subscribers, exactly once.
 
 Start with `mailer init`, or see everything at work with `mailer demo`.
+
+`mailer COMMAND --help` has examples; `mailer --install-completion` teaches your shell to complete.
 """
 
 
@@ -46,9 +48,6 @@ COMMANDS = {
     "subscribers": _place(
         "subscribers", "app", "People", "Add, import, look up, unsubscribe, erase."
     ),
-    "webhooks": _place(
-        "webhooks", "app", "Run", "Where providers report, and whether it is understood."
-    ),
     "suppressions": _place(
         "suppressions", "app", "People", "Addresses and domains that must never be mailed."
     ),
@@ -63,13 +62,21 @@ COMMANDS = {
     "worker": _place("processes", "worker", "Run", "Send what is due; run as many as you like."),
     "clock": _place("processes", "clock", "Run", "Start what is due and wake the workers."),
     "doctor": _place("doctor", "doctor", "Run", "What is wrong here, and how to mend it."),
-    "bounces": _place("bounces", "app", "Run", "What bounces did to people, judged once more."),
-    "inbound": _place("inbound", "app", "Run", "Mail that comes back: what it means."),
-    "backup": _place("backup", "backup", "Run", "Database and keys in one file, at any time."),
-    "restore": _place("backup", "restore", "Run", "Fill an empty database from a backup."),
-    "export": _place("export", "export_app", "Run", "Everything in an open format."),
-    "import": _place("export", "import_app", "Run", "Everything back from an export."),
-    "db": _place("database", "app", "Run", "The database's schema."),
+    "webhooks": _place(
+        "webhooks",
+        "app",
+        "What comes back",
+        "Where providers report, and whether it is understood.",
+    ),
+    "bounces": _place(
+        "bounces", "app", "What comes back", "What bounces did to people, judged once more."
+    ),
+    "inbound": _place("inbound", "app", "What comes back", "Mail that comes back: what it means."),
+    "backup": _place("backup", "backup", "Keep", "Database and keys in one file, at any time."),
+    "restore": _place("backup", "restore", "Keep", "Fill an empty database from a backup."),
+    "export": _place("export", "export_app", "Keep", "Everything in an open format."),
+    "import": _place("export", "import_app", "Keep", "Everything back from an export."),
+    "db": _place("database", "app", "Keep", "The database's schema."),
 }
 
 app = typer.Typer(

@@ -11,6 +11,7 @@ import typer
 from mailer.campaign import queries as campaign_queries
 from mailer.campaign import times
 from mailer.campaign.published.queries import add_old
+from mailer.cli import completion
 from mailer.cli.archive_old import Old, read_old
 from mailer.cli.campaign_options import Json
 from mailer.cli.output import FAILED, emit_json, progress, say, show_table, warn
@@ -25,7 +26,13 @@ app = typer.Typer(
 )
 
 Slug = Annotated[
-    str | None, typer.Option("--newsletter", "-n", help="Which newsletter, if there are several.")
+    str | None,
+    typer.Option(
+        "--newsletter",
+        "-n",
+        autocompletion=completion.newsletters,
+        help="Which newsletter, if there are several.",
+    ),
 ]
 
 

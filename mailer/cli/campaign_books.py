@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mailer.campaign import queries as campaign_queries
+from mailer.cli import completion
 from mailer.cli.campaign_options import Id, Json
 from mailer.cli.output import (
     FAILED,
@@ -75,7 +76,13 @@ def explain(
         str, typer.Argument(metavar="ADDRESS", help="The person's address.", show_default=False)
     ],
     campaign_id: Annotated[
-        int, typer.Argument(metavar="CAMPAIGN", help="The campaign's number.", show_default=False)
+        int,
+        typer.Argument(
+            metavar="CAMPAIGN",
+            help="The campaign's number.",
+            show_default=False,
+            autocompletion=completion.campaigns,
+        ),
     ],
     as_json: Json = False,
 ) -> None:

@@ -6,6 +6,13 @@ from typing import Annotated
 
 import typer
 
-Id = Annotated[int, typer.Argument(help="The campaign's number.", show_default=False)]
+from mailer.cli import completion
+
+Id = Annotated[
+    int,
+    typer.Argument(
+        help="The campaign's number.", show_default=False, autocompletion=completion.campaigns
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -18,6 +18,7 @@ from mailer.campaign import schedule as scheduling
 from mailer.campaign import times
 from mailer.campaign.freeze import Frozen, freeze, look_of
 from mailer.campaign.model import CampaignState, Canary
+from mailer.cli import completion
 from mailer.cli.campaign_options import Json, Yes
 from mailer.cli.maildir_relay import MaildirRelay, listening
 from mailer.cli.output import (
@@ -45,7 +46,13 @@ from subscribers.segment import queries as segments
 
 File = Annotated[Path, typer.Argument(help="The issue file (Markdown).", show_default=False)]
 Slug = Annotated[
-    str | None, typer.Option("--newsletter", "-n", help="Which newsletter, if there are several.")
+    str | None,
+    typer.Option(
+        "--newsletter",
+        "-n",
+        autocompletion=completion.newsletters,
+        help="Which newsletter, if there are several.",
+    ),
 ]
 
 

@@ -11,6 +11,7 @@ import typer
 from mailer.campaign import queries as campaign_queries
 from mailer.campaign import times
 from mailer.campaign.model import Campaign, CampaignState
+from mailer.cli import completion
 from mailer.cli.campaign_options import Id, Json, Yes
 from mailer.cli.output import (
     MISTAKE,
@@ -127,7 +128,10 @@ def _canary_line(campaign: Campaign) -> str:
 
 
 def pause(
-    campaign_id: Annotated[int | None, typer.Argument(help="The campaign's number.")] = None,
+    campaign_id: Annotated[
+        int | None,
+        typer.Argument(help="The campaign's number.", autocompletion=completion.campaigns),
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Everything that runs or waits.")] = False,
 ) -> None:
     """Hold a campaign; all workers stop within two seconds.

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mailer.campaign.schedule import check_public_url
-from mailer.cli import output
+from mailer.cli import completion, output
 from mailer.cli.runtime import Runtime, runtime
 from mailer.notice.send import Post
 from mailer.notice.sunset import Silence, Sunset
@@ -23,7 +23,12 @@ from subscribers.segment.model import in_words
 
 To = Annotated[
     str | None,
-    typer.Option("--newsletter", "-n", help="Its short name; not needed where there is but one."),
+    typer.Option(
+        "--newsletter",
+        "-n",
+        autocompletion=completion.newsletters,
+        help="Its short name; not needed where there is but one.",
+    ),
 ]
 
 

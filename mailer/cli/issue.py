@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.cli import issue_add, issue_check, issue_new, issue_preview, screenshots
+from mailer.cli import completion, issue_add, issue_check, issue_new, issue_preview, screenshots
 from mailer.cli.issue_look import look_for
 from mailer.cli.output import FAILED, emit_json, err, fail, say
 from mailer.cli.theme import write_images
@@ -55,7 +55,12 @@ def render_(
     file: Annotated[Path, typer.Argument(help="The issue file.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="The folder to write to.")],
     to: Annotated[
-        str | None, typer.Option("--to", help="The newsletter whose name and address to show.")
+        str | None,
+        typer.Option(
+            "--to",
+            autocompletion=completion.newsletters,
+            help="The newsletter whose name and address to show.",
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="The newsletter's name instead.")] = None,
     sender: Annotated[
@@ -63,7 +68,9 @@ def render_(
     ] = None,
     postal: Annotated[str | None, typer.Option(help="The postal address instead.")] = None,
     url: Annotated[str | None, typer.Option(help="The newsletter's page instead.")] = None,
-    theme: Annotated[str | None, typer.Option(help="Another theme.")] = None,
+    theme: Annotated[
+        str | None, typer.Option(help="Another theme.", autocompletion=completion.themes)
+    ] = None,
     subscriber: Annotated[str, typer.Option(help="The name of the pretended subscriber.")] = "",
     pictures: Annotated[
         bool, typer.Option("--screenshots", help="PNGs too: 375 and 700 pixels, light and dark.")

@@ -15,6 +15,7 @@ import typer
 
 from mailer.campaign.freeze import freeze, look_of
 from mailer.campaign.model import CampaignKind
+from mailer.cli import completion
 from mailer.cli.issue_look import newsletter_for
 from mailer.cli.output import MISTAKE, emit_json, fail, progress, say, show_table, warn
 from mailer.cli.runtime import runtime
@@ -43,9 +44,16 @@ def check(
         list[Path] | None, typer.Argument(help="Issue files.", show_default=False)
     ] = None,
     to: Annotated[
-        str | None, typer.Option("--to", help="The newsletter it is for: look, theme, readers.")
+        str | None,
+        typer.Option(
+            "--to",
+            autocompletion=completion.newsletters,
+            help="The newsletter it is for: look, theme, readers.",
+        ),
     ] = None,
-    theme: Annotated[str | None, typer.Option(help="Another theme.")] = None,
+    theme: Annotated[
+        str | None, typer.Option(help="Another theme.", autocompletion=completion.themes)
+    ] = None,
     links: Annotated[
         bool, typer.Option("--links", help="Ask over the network where the links lead.")
     ] = False,

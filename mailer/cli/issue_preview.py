@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from mailer.cli import completion
 from mailer.cli.engine import until_signalled
 from mailer.cli.issue_look import newsletter_for
 from mailer.cli.output import say
@@ -40,9 +41,16 @@ PORT = 8026
 def preview(
     file: Annotated[Path, typer.Argument(help="The issue file.", show_default=False)],
     to: Annotated[
-        str | None, typer.Option("--to", help="The newsletter it is for, if there are several.")
+        str | None,
+        typer.Option(
+            "--to",
+            autocompletion=completion.newsletters,
+            help="The newsletter it is for, if there are several.",
+        ),
     ] = None,
-    theme: Annotated[str | None, typer.Option(help="Begin with another theme.")] = None,
+    theme: Annotated[
+        str | None, typer.Option(help="Begin with another theme.", autocompletion=completion.themes)
+    ] = None,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="The port on this machine; 0 takes any.")
     ] = PORT,

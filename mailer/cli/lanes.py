@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from mailer.cli import completion
 from mailer.cli.campaign_options import Json
 from mailer.cli.output import MISTAKE, emit_json, fail, say, show_table
 from mailer.cli.runtime import Runtime, runtime
@@ -31,7 +32,12 @@ app = typer.Typer(
 #: What a relay as a whole is called here.
 ALL = "all"
 
-Relay = Annotated[str, typer.Argument(help="The relay's name; [relay] is `default`.")]
+Relay = Annotated[
+    str,
+    typer.Argument(
+        help="The relay's name; [relay] is `default`.", autocompletion=completion.relays
+    ),
+]
 Lane = Annotated[str, typer.Argument(help="The lane, or `all` for the relay as a whole.")]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     # Typer carries a click of its own; its classes are named here for the checker alone.
     from typer._click.core import Command, Context
     from typer._click.formatting import HelpFormatter
+    from typer._click.shell_completion import CompletionItem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +41,7 @@ def lazy_group(places: dict[str, Place]) -> type[TyperGroup]:
             return [*places]
 
         def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
-            """The command itself, or, while help lists it, just what help shows of it."""
+            """The command itself, or, while it is only listed, what help shows of it."""
             place = places.get(cmd_name)
             if place is None:
                 return None
@@ -48,9 +51,19 @@ def lazy_group(places: dict[str, Place]) -> type[TyperGroup]:
 
         def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
             """Show help without loading what it lists."""
+            with self._only_listed():
+                super().format_help(ctx, formatter)
+
+        def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
+            """Offer the names without loading what they name."""
+            with self._only_listed():
+                return super().shell_complete(ctx, incomplete)
+
+        @contextmanager
+        def _only_listed(self) -> Iterator[None]:
             self._listing = True
             try:
-                super().format_help(ctx, formatter)
+                yield
             finally:
                 self._listing = False
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.cli import output
+from mailer.cli import completion, output
 from mailer.cli.campaign_options import Json
 from mailer.cli.init_answers import AnswerInvalid, read_slug
 from mailer.cli.newsletter_row import Change, change, read_fields
@@ -26,7 +26,11 @@ app = typer.Typer(
 _NEEDED = {"name": "--name", "sender": "--from", "postal_address": "--postal-address"}
 
 Slug = Annotated[
-    str | None, typer.Argument(help="Its short name; not needed where there is but one.")
+    str | None,
+    typer.Argument(
+        help="Its short name; not needed where there is but one.",
+        autocompletion=completion.newsletters,
+    ),
 ]
 Name = Annotated[str | None, typer.Option(help="What readers call it.")]
 Sender = Annotated[

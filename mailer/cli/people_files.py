@@ -14,7 +14,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from mailer.cli import output
+from mailer.cli import completion, output
 from mailer.cli.runtime import runtime
 from subscribers.errors import ImportRefused
 from subscribers.model import Status
@@ -28,7 +28,12 @@ _TOLD = 20
 
 To = Annotated[
     str | None,
-    typer.Option("--newsletter", "-n", help="Its short name; not needed where there is but one."),
+    typer.Option(
+        "--newsletter",
+        "-n",
+        autocompletion=completion.newsletters,
+        help="Its short name; not needed where there is but one.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from mailer.cli import completion
 from mailer.cli.campaign_options import Json
 from mailer.cli.output import FAILED, MISTAKE, emit_json, fail, say, show_table
 from mailer.cli.runtime import Runtime, runtime
@@ -80,10 +81,19 @@ def list_relays(as_json: Json = False) -> None:
 
 @app.command("test")
 def try_relay(
-    name: Annotated[str | None, typer.Argument(help="Which relay; all where not said.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Which relay; all where not said.", autocompletion=completion.relays),
+    ] = None,
     to: Annotated[str | None, typer.Option("--to", help="Send one message there, too.")] = None,
     newsletter: Annotated[
-        str | None, typer.Option("--newsletter", "-n", help="Whose From address the message has.")
+        str | None,
+        typer.Option(
+            "--newsletter",
+            "-n",
+            autocompletion=completion.newsletters,
+            help="Whose From address the message has.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.cli import output
+from mailer.cli import completion, output
 from mailer.cli.runtime import runtime
 from subscribers.segment import queries as segments
 from subscribers.segment.model import in_words
@@ -29,7 +29,12 @@ Words = Annotated[
 Name = Annotated[str, typer.Argument(help="What to call it.", show_default=False)]
 To = Annotated[
     str | None,
-    typer.Option("--newsletter", "-n", help="Its short name; not needed where there is but one."),
+    typer.Option(
+        "--newsletter",
+        "-n",
+        autocompletion=completion.newsletters,
+        help="Its short name; not needed where there is but one.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

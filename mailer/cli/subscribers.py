@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.cli import output
+from mailer.cli import completion, output
 from mailer.cli.attributes import app as attributes_app
 from mailer.cli.hygiene import check, sunset
 from mailer.cli.people_files import export, import_
@@ -37,7 +37,12 @@ app.command()(sunset)
 Address = Annotated[str, typer.Argument(help="The person's address.", show_default=False)]
 To = Annotated[
     str | None,
-    typer.Option("--newsletter", "-n", help="Its short name; not needed where there is but one."),
+    typer.Option(
+        "--newsletter",
+        "-n",
+        autocompletion=completion.newsletters,
+        help="Its short name; not needed where there is but one.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

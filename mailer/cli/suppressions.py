@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.cli import output
+from mailer.cli import completion, output
 from mailer.cli.reason import checked
 from mailer.cli.runtime import Runtime, runtime
 from subscribers.errors import AddressInvalid
@@ -28,7 +28,13 @@ What = Annotated[
     str, typer.Argument(help="An address, or a domain such as @example.org.", show_default=False)
 ]
 Where = Annotated[
-    str | None, typer.Option("--newsletter", "-n", help="For this one alone; else for all.")
+    str | None,
+    typer.Option(
+        "--newsletter",
+        "-n",
+        autocompletion=completion.newsletters,
+        help="For this one alone; else for all.",
+    ),
 ]
 Reason = Annotated[str, typer.Option(help="Why, in a word.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

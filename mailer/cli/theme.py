@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.cli import screenshots
+from mailer.cli import completion, screenshots
 from mailer.cli.newsletter_row import change
 from mailer.cli.output import FAILED, MISTAKE, emit_json, fail, say, show_table
 from mailer.cli.runtime import runtime
@@ -51,7 +51,10 @@ class Listed:
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Its name.", show_default=False)],
-    base: Annotated[str, typer.Option("--from", help="The theme to begin with.")] = "letter",
+    base: Annotated[
+        str,
+        typer.Option("--from", help="The theme to begin with.", autocompletion=completion.themes),
+    ] = "letter",
 ) -> None:
     """Begin a theme of your own in ./themes/NAME, as a copy of another.
 
@@ -93,7 +96,12 @@ def list_(
 
 @app.command()
 def preview(
-    theme: Annotated[str, typer.Argument(help="Its name or folder.", show_default=False)],
+    theme: Annotated[
+        str,
+        typer.Argument(
+            help="Its name or folder.", show_default=False, autocompletion=completion.themes
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", help="The folder to write to.")] = Path("preview"),
     lang: Annotated[str, typer.Option(help="The language of the theme's own words.")] = "en",
     pictures: Annotated[
@@ -129,10 +137,20 @@ def preview(
 
 @app.command()
 def use(
-    theme: Annotated[str, typer.Argument(help="Its name or folder.", show_default=False)],
+    theme: Annotated[
+        str,
+        typer.Argument(
+            help="Its name or folder.", show_default=False, autocompletion=completion.themes
+        ),
+    ],
     newsletter: Annotated[
         str | None,
-        typer.Option("--newsletter", "-n", help="Which newsletter, if there are several."),
+        typer.Option(
+            "--newsletter",
+            "-n",
+            autocompletion=completion.newsletters,
+            help="Which newsletter, if there are several.",
+        ),
     ] = None,
 ) -> None:
     """Give a newsletter another theme, for the issues it sends from now on.

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Brings what the tests need and wheels do not carry: PostgreSQL, RabbitMQ, Postfix's smtp-sink, Dovecot,
-# and what judges renderings: Chromium and fonts, SpamAssassin, the reference MJML and axe-core.
+# what judges renderings: Chromium and fonts, SpamAssassin, the reference MJML and axe-core; and the
+# shells and the mandoc that completion and the man page are tried with.
 # On Debian as root they are installed, once, and never started. Whoever is not root uses the
 # PostgreSQL that a wheel carries; what can't be had is named. With CI=true that is an error.
 set -eu
@@ -21,6 +22,9 @@ fc-list 2>/dev/null | grep -q "Noto Sans CJK" || missing="$missing fonts-noto-cj
 fc-list 2>/dev/null | grep -q "Noto Color Emoji" || missing="$missing fonts-noto-color-emoji"
 command -v spamassassin >/dev/null 2>&1 || missing="$missing spamassassin"
 command -v npm >/dev/null 2>&1 || missing="$missing nodejs npm"
+for program in zsh fish mandoc; do
+    command -v "$program" >/dev/null 2>&1 || missing="$missing $program"
+done
 
 # The reference MJML and axe-core, exactly as the lock names them.
 judges() {
