@@ -43,7 +43,7 @@ format: install ## Mend what ruff can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: install ## Write docs/settings.md, cli.md and linter.md anew, from the program
+docs: install ## Write the pages anew that are made from the program, and man/mailer.1
 	@$(BIN)/python -m docs.write
 
 bench: install ## Measure, and write docs/benchmarks.md and docs/benchmarks-people.md

@@ -19,6 +19,7 @@ from tests.acceptance.first_hour.story import HEAD, STORY
 from tests.acceptance.first_hour.telling import page as story_page
 
 DOCS = Path(__file__).parent
+MAN = DOCS.parent / "man" / "mailer.1"
 _RULES = "## Rules\n\n*Written by `python -m docs.write` from `mailer/issue/rules.py`.*\n"
 _FIELD = re.compile(r"((?:    #: .*\n)*)    (\w+): ")
 
@@ -119,9 +120,9 @@ def cli_page() -> str:
         "progress bars become plain lines in a pipe. `mailer --config FILE COMMAND` reads another",
         "`pressrun.toml`, `mailer --verbose COMMAND` tells more.",
         "",
-        "`mailer --install-completion` teaches bash, zsh or fish to complete commands and options, the",
-        "numbers of campaigns, and the names of newsletters, themes and relays. `man mailer` is this",
-        "page, too, once Pressrun is installed in a place that `man` looks at.",
+        "`mailer --install-completion` teaches bash, zsh or fish to complete commands and options,",
+        "the numbers of campaigns, and the names of newsletters, themes and relays. `man mailer`",
+        "shows what is written here, too, where `mailer` is on your `PATH`.",
     ]
     for name, command in commands():
         lines += ["", f"## {name}", "", inspect.cleandoc(command.help or "")]
@@ -153,10 +154,14 @@ def _parameter(parameter: object) -> str:
         return f"| `{shown}` | {words}{optional} |"
     assert isinstance(parameter, typer.core.TyperOption)
     shown = ", ".join(f"`{each}`" for each in (*parameter.opts, *parameter.secondary_opts))
-    # Defaults that are words or numbers tell something; flags and lists do not.
-    default = parameter.default
+    return f"| {shown} | {words}{default_told(parameter)} |"
+
+
+def default_told(parameter: object) -> str:
+    """What to say of an option's default: words and numbers tell something, flags do not."""
+    default = getattr(parameter, "default", None)
     told = isinstance(default, (str, int)) and not isinstance(default, bool) and default != ""
-    return f"| {shown} | {words}{f' Default: `{default}`.' if told else ''} |"
+    return f" Default: `{default}`." if told else ""
 
 
 def linter_page() -> str:
@@ -175,6 +180,10 @@ def tutorial_page() -> str:
 
 def main() -> None:
     """Write the pages."""
+    from docs import man
+
+    MAN.parent.mkdir(exist_ok=True)
+    MAN.write_text(man.page(), encoding="utf-8")
     (DOCS / "settings.md").write_text(settings_page(), encoding="utf-8")
     (DOCS / "cli.md").write_text(cli_page(), encoding="utf-8")
     (DOCS / "linter.md").write_text(linter_page(), encoding="utf-8")

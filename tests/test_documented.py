@@ -11,7 +11,7 @@ import pytest
 import typer
 from pydantic import BaseModel
 
-from docs import write
+from docs import man, write
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = dict(write.commands())
@@ -49,7 +49,11 @@ def test_every_setting_says_what_it_does(section: type[BaseModel]) -> None:
 @pytest.mark.parametrize("page", ["settings", "cli", "linter", "tutorial"])
 def test_the_page_is_what_the_program_says(page: str) -> None:
     written = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
-    assert written == getattr(write, f"{page}_page")(), "run: python -m docs.write"
+    assert written == getattr(write, f"{page}_page")(), "run: make docs"
+
+
+def test_the_manual_page_is_what_the_program_says() -> None:
+    assert write.MAN.read_text(encoding="utf-8") == man.page(), "run: make docs"
 
 
 def commands_in(file: Path) -> Iterator[str]:

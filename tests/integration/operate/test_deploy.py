@@ -119,6 +119,7 @@ def test_the_files_that_the_image_takes_make_a_whole_installation(tmp_path: Path
     run(home, "-m", "mailer", "init", ".", *answers, path=place)
     shown = run(home, "-c", "import mailer; print(mailer.__file__)", path=place)
     assert shown.startswith(str(place))
+    assert (place / "share/man/man1/mailer.1").is_file()
     run(home, "-m", "mailer", "db", "check", path=place)
     run(home, "-m", "mailer", "issue", "render", "issue.md", "--out", "out", path=place)
     assert (home / "out").exists()
