@@ -180,10 +180,11 @@ def tutorial_page() -> str:
 
 def main() -> None:
     """Write the pages."""
-    from docs import man
+    from docs import man, vocabulary
 
     MAN.parent.mkdir(exist_ok=True)
     MAN.write_text(man.page(), encoding="utf-8")
+    (DOCS / "events.md").write_text(vocabulary.page(), encoding="utf-8")
     (DOCS / "settings.md").write_text(settings_page(), encoding="utf-8")
     (DOCS / "cli.md").write_text(cli_page(), encoding="utf-8")
     (DOCS / "linter.md").write_text(linter_page(), encoding="utf-8")

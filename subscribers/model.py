@@ -46,7 +46,9 @@ class Tracking(StrEnum):
 class SuppressionScope(StrEnum):
     """What a suppression's value names."""
 
+    #: One address.
     ADDRESS = "address"
+    #: All addresses of a domain.
     DOMAIN = "domain"
 
 

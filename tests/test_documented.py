@@ -5,19 +5,34 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 import typer
 from pydantic import BaseModel
 
-from docs import man, write
+from docs import man, vocabulary, write
+from mailer.delivery.model import Phase
 
 ROOT = Path(__file__).parents[1]
+
+
+def is_vocabulary(kind: object) -> bool:
+    """One of our own enumerations that the page has a table of."""
+    return (
+        isinstance(kind, type)
+        and issubclass(kind, StrEnum)
+        and kind.__module__.startswith(("mailer.", "subscribers."))
+        and kind is not Phase
+    )
+
+
 COMMANDS = dict(write.commands())
 SECTIONS: list[type[BaseModel]] = [section for _, section in write._sections()]
+VOCABULARY = [kind for kind in vars(vocabulary).values() if is_vocabulary(kind)]
 FENCED = re.MULTILINE | re.DOTALL
-PROSE = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "templates/README.md"]
+PROSE = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "templates/README.md"]
 
 
 def test_there_is_something_to_document() -> None:
@@ -54,6 +69,18 @@ def test_the_page_is_what_the_program_says(page: str) -> None:
 
 def test_the_manual_page_is_what_the_program_says() -> None:
     assert write.MAN.read_text(encoding="utf-8") == man.page(), "run: make docs"
+
+
+def test_the_page_of_events_is_what_the_code_says() -> None:
+    written = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
+    assert written == vocabulary.page(), "run: make docs"
+
+
+@pytest.mark.parametrize("kind", VOCABULARY, ids=lambda kind: kind.__name__)
+def test_every_word_of_the_vocabulary_has_its_sentence(kind: type[StrEnum]) -> None:
+    told = vocabulary.sentences(kind)
+    assert [*told] == [*kind]
+    assert [word for word, sentence in told.items() if not sentence.endswith(".")] == []
 
 
 def commands_in(file: Path) -> Iterator[str]:

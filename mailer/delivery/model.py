@@ -46,12 +46,19 @@ FINAL = frozenset(
 class SkipReason(StrEnum):
     """Why a person of the audience was left out."""
 
+    #: Has asked for no more since.
     UNSUBSCRIBED = "unsubscribed"
+    #: The address, or its whole domain, must never be mailed.
     SUPPRESSED = "suppressed"
+    #: There is no address any more.
     ERASED = "erased"
+    #: The address does not take mail.
     BOUNCED = "bounced"
+    #: Called an issue spam.
     COMPLAINED = "complained"
+    #: Has not confirmed yet.
     NOT_CONFIRMED = "not-confirmed"
+    #: Wants no issues for a while.
     PAUSED = "paused"
     #: Has, or may have, a copy from an earlier campaign of the same issue.
     HAS_COPY = "has-copy"
@@ -62,9 +69,13 @@ class SkipReason(StrEnum):
 class Verdict(StrEnum):
     """How one attempt ended."""
 
+    #: The relay took the message.
     SENT = "sent"
+    #: Nothing left; there will be another attempt.
     DEFERRED = "deferred"
+    #: Nothing left, and there will be none.
     FAILED = "failed"
+    #: The message was complete, and no reply came.
     UNKNOWN = "unknown"
 
 
