@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo services test lint format docs bench bench-bounces chaos lock wheel clean
+.PHONY: help install demo services test lint format docs site bench bench-bounces chaos lock wheel clean
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -45,6 +45,9 @@ format: install ## Mend what ruff can mend by itself
 
 docs: install ## Write the pages anew that are made from the program, and man/mailer.1
 	@$(BIN)/python -m docs.write
+
+site: install ## Build the documentation as a site, in build/site
+	@$(BIN)/mkdocs build --strict --quiet --clean
 
 bench: install ## Measure, and write docs/benchmarks.md and docs/benchmarks-people.md
 	$(BIN)/python -m bench

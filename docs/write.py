@@ -121,8 +121,9 @@ def cli_page() -> str:
         "`pressrun.toml`, `mailer --verbose COMMAND` tells more.",
         "",
         "`mailer --install-completion` teaches bash, zsh or fish to complete commands and options,",
-        "the numbers of campaigns, and the names of newsletters, themes and relays. `man mailer`",
-        "shows what is written here, too, where `mailer` is on your `PATH`.",
+        "the numbers of campaigns, and the names of newsletters, themes and relays; for a package,",
+        "`_MAILER_COMPLETE=source_zsh mailer` prints what it installs. `man mailer` shows what is",
+        "written here, too, where `mailer` is on your `PATH`.",
     ]
     for name, command in commands():
         lines += ["", f"## {name}", "", inspect.cleandoc(command.help or "")]

@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from mailer.campaign import queries as campaign_queries
+from mailer.cli import completion
 from mailer.cli.campaign_options import Json
 from mailer.cli.output import MISTAKE, emit_json, fail, out, say, show_table
 from mailer.cli.plots import bar_text, show_area, show_bars, show_columns, show_legend, show_note
@@ -211,7 +212,11 @@ def compare(
     ] = None,
     newsletter: Annotated[
         str | None,
-        typer.Option("--newsletter", help="Whose, with --last; the only one needs none."),
+        typer.Option(
+            "--newsletter",
+            autocompletion=completion.newsletters,
+            help="Whose, with --last; the only one needs none.",
+        ),
     ] = None,
     html: Html = None,
     as_json: Json = False,
