@@ -37,7 +37,17 @@ def moment(text: str, timezone: str, *, later: bool | None = None) -> datetime:
     Raises TimeInvalid for what is no time and for one that is skipped when clocks go forward;
     ComesTwice, unless `later` says which is meant, when they go back over it.
     """
-    local = _parse(text)
+    return resolve(_parse(text), timezone, said=text, later=later)
+
+
+def resolve(
+    local: datetime, timezone: str, *, said: str = "", later: bool | None = None
+) -> datetime:
+    """The moment in UTC at which clocks in `timezone` show `local`; `said` names it in errors.
+
+    Raises TimeInvalid and ComesTwice as `moment` does.
+    """
+    text = said or f"{local:%Y-%m-%d %H:%M}"
     there = zone(timezone)
     if not 1970 < local.year < 9999:
         raise TimeInvalid(f"{text}: the year is out of range; write it as 2026-12-01 09:00")
