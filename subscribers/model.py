@@ -43,6 +43,17 @@ class Tracking(StrEnum):
     FULL = "full"
 
 
+class OwnerMail(StrEnum):
+    """What the owner of a newsletter is told by mail of the issues that go out."""
+
+    #: That one has started, is held by a rule, stands still, or has ended.
+    ALL = "all"
+    #: Only what needs a person: that a rule holds one, or that one stands still.
+    TROUBLE = "trouble"
+    #: Nothing.
+    OFF = "off"
+
+
 class SuppressionScope(StrEnum):
     """What a suppression's value names."""
 
@@ -60,7 +71,7 @@ class Newsletter:
     between) make an address bounced; one is forgotten every `soft_bounce_days`.
     `give_up_after` bounds how long one copy is retried. `archive`: whether what went out to all
     may be read by anybody. `tracking` holds for what is scheduled from now on: a campaign
-    freezes it.
+    freezes it. `slot` is when its issues usually go out: `Mon 08:30`, perhaps with a time zone.
     """
 
     id: int
@@ -82,6 +93,8 @@ class Newsletter:
     relay: str | None = None
     archive: bool = True
     tracking: Tracking = Tracking.OFF
+    slot: str | None = None
+    owner_mail: OwnerMail = OwnerMail.ALL
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from subscribers.model import (
     Consent,
     Member,
     Newsletter,
+    OwnerMail,
     Person,
     Status,
     Subscriber,
@@ -126,6 +127,7 @@ def _newsletter(row: RowMapping) -> Newsletter:
     values["give_up_after"] = timedelta(seconds=values["give_up_after"])
     values["unknown_policy"] = UnknownPolicy(values["unknown_policy"])
     values["tracking"] = Tracking(values["tracking"])
+    values["owner_mail"] = OwnerMail(values["owner_mail"])
     return Newsletter(**values)
 
 

@@ -45,6 +45,10 @@ newsletters = Table(
     Column("archive", Boolean, nullable=False, default=True),
     # What is counted of opens and clicks in campaigns to come.
     Column("tracking", String(16), nullable=False, default="off"),
+    # When an issue goes out that is given no time: `Mon 08:30`, perhaps with a zone.
+    Column("slot", String(100)),
+    # What its owner is told of its issues by mail.
+    Column("owner_mail", String(16), nullable=False, default="all"),
     Column("created_at", Moment, nullable=False),
 )
 

@@ -37,6 +37,17 @@ class CampaignState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class OwnerKnows(StrEnum):
+    """What the owner of an issue was told of its course, each once."""
+
+    #: Nothing yet.
+    NOTHING = "nothing"
+    #: That it has started.
+    START = "start"
+    #: That it has ended, and how.
+    END = "end"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Canary:
     """So many copies go first; then the campaign waits, and goes on if the figures are fine."""
@@ -54,6 +65,8 @@ class Campaign:
     silent longer than `late_after` is paused instead of going on by itself. With a canary,
     `canary_size` copies go first and the rest waits for `canary_hold` seconds from `canary_at`,
     then `wave` counts up. `corrects` is the campaign whose recipients alone get this one.
+    `local_at` is what each person's own clock shows when they get it, without a zone: then
+    `timezone` is only for those whose own is not known, and `due_at` is the first such moment.
     `archived_at`: since then its ledger is rolled up into sums. `tracking` says what is counted
     of its opens and clicks.
     """
@@ -83,3 +96,4 @@ class Campaign:
     corrects: int | None = None
     archived_at: datetime | None = None
     tracking: Tracking = Tracking.OFF
+    local_at: str | None = None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import RowMapping, Select, and_, insert, or_, select, update
+from sqlalchemy import RowMapping, Select, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from mailer.campaign import lifecycle
 from mailer.campaign.lifecycle import Step
-from mailer.campaign.model import Campaign, CampaignKind, CampaignState, Canary
+from mailer.campaign.model import Campaign, CampaignKind, CampaignState, Canary, OwnerKnows
 from mailer.campaign.tables import campaigns, images, links, renderings
 from mailer.errors import AlreadyScheduled, CampaignRefused, CampaignUnknown
 from mailer.render.images import LocalImage
@@ -109,12 +109,13 @@ def add(
     corrects: int | None = None,
     segment: str | None = None,
     over_at: datetime | None = None,
+    local_at: str | None = None,
     tracking: Tracking = Tracking.OFF,
     now: datetime,
 ) -> int:
     """Freeze a rendering into a new campaign, with its links where they are counted; gives its id.
 
-    `over_at`: it went out then, elsewhere; nothing is to be sent or told.
+    `over_at`: it went out then, elsewhere; nothing is to be sent or told. `local_at`: see Campaign.
 
     Raises AlreadyScheduled where somebody else did so a moment ago: the unique keys on
     (newsletter, number, edition) and (newsletter, checksum, edition) decide.
@@ -143,6 +144,8 @@ def add(
                 canary_hold=int(canary.hold.total_seconds()) if canary else None,
                 corrects=corrects,
                 tracking=tracking,
+                local_at=local_at,
+                owner_knows=_owner_knows(kind, over_at),
             )
             .returning(campaigns.c.id)
         ).scalar_one()
@@ -154,13 +157,66 @@ def add(
         )
     )
     if tracking is not Tracking.OFF:
-        _keep_links(session, campaign_id, links_of(rendering))
+        keep_links(session, campaign_id, links_of(rendering))
     if not over_at:
         announce(session, NewsType.SCHEDULED, [campaign_id], now=now, due_at=due_at.isoformat())
     return campaign_id
 
 
-def _keep_links(session: Session, campaign_id: int, urls: Sequence[str]) -> None:
+def swap(
+    session: Session,
+    seen: Campaign,
+    rendering: Rendering,
+    *,
+    edition: int,
+    leave_out: Sequence[int],
+    tracking: Tracking,
+) -> bool:
+    """Give a campaign other content, where it is as it was seen and has not started.
+
+    False where it is not: a clock that starts it in this moment was first, or sees the new one.
+    Raises AlreadyScheduled where another campaign has this content.
+    """
+    try:
+        changed = session.execute(
+            update(campaigns)
+            .where(
+                campaigns.c.id == seen.id,
+                campaigns.c.state.in_([CampaignState.SCHEDULED, CampaignState.PAUSED]),
+                campaigns.c.snapshot_at.is_(None),
+                campaigns.c.checksum == seen.checksum,
+            )
+            .values(
+                checksum=rendering.checksum,
+                subject=rendering.title,
+                edition=edition,
+                leave_out=[*leave_out],
+                tracking=tracking,
+            )
+            .returning(campaigns.c.id)
+        ).first()
+    except IntegrityError as exc:
+        raise AlreadyScheduled from exc
+    if changed is None:
+        return False
+    session.execute(
+        update(renderings)
+        .where(renderings.c.campaign_id == seen.id)
+        .values(format=rendering.format, content=rendering.to_json())
+    )
+    session.execute(delete(links).where(links.c.campaign_id == seen.id))
+    if tracking is not Tracking.OFF:
+        keep_links(session, seen.id, links_of(rendering))
+    return True
+
+
+def _owner_knows(kind: CampaignKind, over_at: datetime | None) -> OwnerKnows | None:
+    """Owners are told of issues that go out from here."""
+    return OwnerKnows.NOTHING if kind is CampaignKind.ISSUE and not over_at else None
+
+
+def keep_links(session: Session, campaign_id: int, urls: Sequence[str]) -> None:
+    """Number the links of a campaign whose clicks are counted."""
     rows = [
         {"campaign_id": campaign_id, "number": number, "url": url}
         for number, url in enumerate(urls, start=1)
@@ -360,47 +416,3 @@ def take_alarm(session: Session, campaign_id: int) -> bool:
         .returning(campaigns.c.id)
     ).first()
     return taken is not None
-
-
-def pause_late(session: Session, *, now: datetime, late_after: timedelta) -> list[int]:
-    """Pause what should have started, or gone on, long ago: an old backup, a sleeping laptop."""
-    unstarted = and_(
-        campaigns.c.state == CampaignState.SCHEDULED, campaigns.c.due_at <= now - late_after
-    )
-    silent = and_(
-        campaigns.c.state.in_([CampaignState.PLANNING, CampaignState.SENDING]),
-        campaigns.c.alive_at <= now - late_after,
-    )
-    reasons = {
-        unstarted: "late: its time passed while nothing was running; `mailer campaign resume`"
-        " starts it now",
-        silent: "late: nothing drove it for longer than late_after (an old backup, a machine that"
-        " slept); copies may already have left that this database does not know of;"
-        " look at the relay's log before `mailer campaign resume`",
-    }
-    paused: list[int] = []
-    for condition, reason in reasons.items():
-        held = [
-            *session.execute(
-                update(campaigns)
-                .where(condition)
-                .values(state=CampaignState.PAUSED, pause_reason=reason, alarm_at=now)
-                .returning(campaigns.c.id)
-            ).scalars()
-        ]
-        announce(session, NewsType.PAUSED, held, now=now, reason=reason)
-        paused += held
-    return paused
-
-
-def keep_alive(session: Session, *, now: datetime, late_after: timedelta) -> None:
-    """Say that running campaigns are being driven; one that fell silent too long is left so."""
-    session.execute(
-        update(campaigns)
-        .where(
-            campaigns.c.state.in_([CampaignState.PLANNING, CampaignState.SENDING]),
-            campaigns.c.alive_at > now - late_after,
-            campaigns.c.alive_at < now,
-        )
-        .values(alive_at=now)
-    )

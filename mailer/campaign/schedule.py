@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
-from mailer.campaign import queries
+from mailer.campaign import local, queries
 from mailer.campaign.model import Campaign, CampaignKind, CampaignState, Canary
 from mailer.errors import AlreadyScheduled, CampaignRefused, UrlUnsafe
 from mailer.render.model import Rendering
@@ -66,13 +66,21 @@ def schedule(
     again: bool = False,
     canary: Canary | None = None,
     segment: str | None = None,
+    local_at: datetime | None = None,
     now: datetime,
 ) -> int:
     """Freeze a rendering into a campaign that starts at `due_at`; gives the campaign's id.
 
     `segment`: a condition on the people, in words that stand by themselves; None: everybody.
-    Raises AlreadyScheduled where this newsletter's issue of the same number or content is one.
+    `local_at`: what each person's own clock is to show, from `due_at` on; then `timezone` is for
+    those whose own is not known. Raises AlreadyScheduled where this newsletter's issue of the
+    same number or content is one, CampaignRefused for a canary by local time.
     """
+    if canary is not None and local_at is not None:
+        raise CampaignRefused(
+            "a canary waits until all of its copies are out, and by local time that takes a day:"
+            " leave out --canary or --local"
+        )
     earlier = queries.same_issue(
         session, newsletter.id, issue_number=issue_number, checksum=rendering.checksum
     )
@@ -91,6 +99,7 @@ def schedule(
         segment=segment,
         canary=canary,
         tracking=newsletter.tracking,
+        local_at=local.written(local_at) if local_at else None,
         now=now,
     )
 

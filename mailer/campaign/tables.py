@@ -35,6 +35,8 @@ campaigns = Table(
     Column("state", String(16), nullable=False),
     Column("due_at", Moment, nullable=False),
     Column("timezone", String(64), nullable=False),
+    # What each person's own clock shows when they get it, `2026-12-01 09:00`; null: all at once.
+    Column("local_at", String(16)),
     Column("created_at", Moment, nullable=False),
     # The snapshot walks subscriptions by id up to a bound fixed when it starts.
     Column("snapshot_at", Moment),
@@ -48,6 +50,8 @@ campaigns = Table(
     Column("pause_reason", Text),
     # Since when a rule holds it and its owner was not told; null otherwise.
     Column("alarm_at", Moment),
+    # What its owner was told of its course; null where there is nothing to tell.
+    Column("owner_knows", String(16)),
     Column("audience", Integer, nullable=False, default=0),
     # Which earlier campaigns' recipients are left out (`--again`): their ids.
     Column("leave_out", JSON, nullable=False, default=list),

@@ -18,14 +18,13 @@ from mailer.campaign import schedule as scheduling
 from mailer.campaign import times
 from mailer.campaign.freeze import Frozen, freeze, look_of
 from mailer.campaign.model import CampaignState, Canary
-from mailer.cli import completion
+from mailer.cli import campaign_when, completion
 from mailer.cli.campaign_options import Json, Yes
 from mailer.cli.maildir_relay import MaildirRelay, listening
 from mailer.cli.output import (
     FAILED,
     confirm,
     emit_json,
-    out,
     say,
     warn,
 )
@@ -35,7 +34,7 @@ from mailer.delivery import queries as delivery_queries
 from mailer.delivery.model import DeliveryState
 from mailer.delivery.plan import plan_single
 from mailer.delivery.send import Sender
-from mailer.errors import AudienceEmpty, MaildirUnusable, TimeInvalid
+from mailer.errors import AudienceEmpty, MaildirUnusable
 from mailer.issue.parse import read
 from mailer.lint.lint import lint
 from mailer.settings import RelaySettings
@@ -78,7 +77,7 @@ def send_test(
     """
     here = runtime()
     which = here.newsletter(newsletter)
-    _warn_of_problems(file, which)
+    warn_of_problems(file, which)
     frozen = freeze(file, which, public_url=here.settings.public_url)
     if logging.getLogger().level > logging.DEBUG:
         # What goes wrong is said below, once, in the words of this command.
@@ -156,7 +155,14 @@ def _send_test(
 def schedule(
     file: File,
     to: Annotated[str | None, typer.Option("--to", help="The newsletter it goes to.")] = None,
-    at: Annotated[str | None, typer.Option(help="When: 2026-12-01 09:00, local time.")] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(help='When: "2026-12-01 09:00", "tomorrow 9:00", "Mon 08:30 Asia/Tokyo".'),
+    ] = None,
+    local: Annotated[
+        str | None,
+        typer.Option(help="When by each person's own clock: 09:00, or with a day."),
+    ] = None,
     timezone: Annotated[
         str | None, typer.Option(help="Whose local time: an IANA name; else the newsletter's.")
     ] = None,
@@ -191,8 +197,11 @@ def schedule(
     Shows what would happen and asks. The same issue goes out once; a second time needs --again
     and leaves out whoever has a copy, or may have one. With --canary the rest goes out by
     itself after the hold, unless bounces, complaints or refusals pass what [fuse] allows.
+    Without --at, --local and --now it takes the newsletter's weekly slot.
 
     Examples: `mailer campaign schedule issue.md --now`,
+    `mailer campaign schedule issue.md --at "tomorrow 9:00"`,
+    `mailer campaign schedule issue.md --local "Mon 09:00"`,
     `mailer campaign schedule issue.md --now --canary 200 --hold 30m`,
     `mailer campaign schedule issue.md --to weekly --at "2026-12-01 09:00" --timezone Asia/Tokyo`,
     `mailer campaign schedule issue.md --now --segment "plan = pro" --exclude engaged`,
@@ -202,18 +211,23 @@ def schedule(
     scheduling.check_public_url(here.settings)
     held = times.span(hold)
     which = here.newsletter(to)
-    _warn_of_problems(file, which)
+    warn_of_problems(file, which)
     frozen = freeze(file, which, public_url=here.settings.public_url)
-    zone = timezone or which.timezone
-    due_at = _when(at, zone, at_once=at_once, later=later, yes=yes)
+    asked = campaign_when.Asked(
+        at=at, local=local, timezone=timezone, at_once=at_once, later=later, yes=yes
+    )
+    now = datetime.now(UTC)
     with here.database.read() as session:
         people = audience.count(session, which.id)
         chosen = segments.combined(session, segment or (), exclude or ())
+        by_zone = local is not None or chosen is not None
+        zones = segments.by_timezone(session, which.id, chosen, now=now) if by_zone else {}
         if chosen is not None:
-            inside = segments.count_words(session, which.id, chosen, now=datetime.now(UTC))
-            people = replace(people, size=inside)
+            people = replace(people, size=sum(zones.values()))
+        start = campaign_when.choose(session, asked, which, zones, now=now)
     if not as_json:
-        _show_plan(which, frozen, people, due_at, zone, at_once=at_once)
+        _show_plan(which, frozen, people)
+        campaign_when.show(start, which, at_once=at_once)
         if chosen is not None:
             say(f"{'segment':>10}  {chosen}")
     if at_once and not people.size:
@@ -226,60 +240,35 @@ def schedule(
             frozen.rendering,
             newsletter=which,
             issue_number=frozen.issue.front.number,
-            due_at=due_at,
-            timezone=zone,
+            due_at=start.due_at,
+            timezone=start.timezone,
+            local_at=start.local_at,
             again=again,
             canary=Canary(size=canary, hold=held) if canary else None,
             segment=chosen,
             now=datetime.now(UTC),
         )
     if as_json:
-        emit_json({"campaign": campaign_id, "due_at": due_at, "audience": people.size})
+        told = {"campaign": campaign_id, "audience": people.size}
+        emit_json(told | campaign_when.as_json(start))
         return
     say(f"campaign {campaign_id} is scheduled")
     say(f"watch it: mailer campaign status {campaign_id} --follow")
 
 
-def _when(at: str | None, zone: str, *, at_once: bool, later: bool | None, yes: bool) -> datetime:
-    if at_once == (at is not None):
-        raise TimeInvalid('say when: either --at "2026-12-01 09:00" or --now')
-    if at is None:
-        return datetime.now(UTC)
-    try:
-        due_at = times.moment(at, zone, later=later)
-    except times.ComesTwice as exc:
-        if yes or not out.is_terminal:
-            raise
-        due_at = exc.second if typer.confirm(f"{exc} Take the later one?") else exc.first
-    if due_at < datetime.now(UTC):
-        raise TimeInvalid(f"{at} in {zone} is past; add --now to start at once")
-    return due_at
-
-
-def _show_plan(
-    which: Newsletter,
-    frozen: Frozen,
-    people: AudienceCount,
-    due_at: datetime,
-    zone: str,
-    *,
-    at_once: bool,
-) -> None:
-    there = due_at.astimezone(times.zone(zone))
+def _show_plan(which: Newsletter, frozen: Frozen, people: AudienceCount) -> None:
     excluded = ", ".join(f"{n} {why}" for why, n in people.excluded.items()) or "nobody"
-    when = "now" if at_once else f"{there:%Y-%m-%d %H:%M} {zone} = {due_at:%Y-%m-%d %H:%M} UTC"
     for name, value in (
         ("newsletter", f"{which.name} ({which.slug})"),
         ("subject", frozen.rendering.title),
         ("to", f"{people.size} people"),
         ("left out", excluded),
-        ("when", when),
     ):
         say(f"{name:>10}  {value}")
 
 
-def _warn_of_problems(file: Path, which: Newsletter) -> None:
-    """Problems that do not stop an issue are said; those that do are raised by `freeze`."""
+def warn_of_problems(file: Path, which: Newsletter) -> None:
+    """Say the problems that do not stop an issue; those that do are raised by `freeze`."""
     found = lint(str(file), read(file), look=look_of(which), theme=which.theme)
     if not found.fatal:
         for problem in found.problems:

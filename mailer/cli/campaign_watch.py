@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from mailer.campaign import queries as campaign_queries
-from mailer.campaign import times
 from mailer.campaign.model import Campaign, CampaignState
 from mailer.cli import completion
 from mailer.cli.campaign_options import Id, Json, Yes
+from mailer.cli.campaign_when import spelled
 from mailer.cli.output import (
     MISTAKE,
     confirm,
@@ -109,8 +109,9 @@ def _show_status(here: Runtime, campaign: Campaign, balance: Balance) -> None:
         say(f"paused because: {campaign.pause_reason}")
         say(f"go on with: mailer campaign resume {campaign.id}")
     if campaign.state is CampaignState.SCHEDULED:
-        there = campaign.due_at.astimezone(times.zone(campaign.timezone))
-        say(f"starts {there:%Y-%m-%d %H:%M} {campaign.timezone}")
+        say(f"starts {spelled(campaign.due_at, campaign.timezone)}")
+    if campaign.local_at and campaign.state in _RUNNING:
+        say(f"each gets it when their own clock shows {campaign.local_at}")
     if campaign.state is CampaignState.SENDING and campaign.canary_size and not campaign.wave:
         say(_canary_line(campaign))
     say(_line(balance))

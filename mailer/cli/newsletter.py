@@ -14,7 +14,7 @@ from mailer.cli.init_answers import AnswerInvalid, read_slug
 from mailer.cli.newsletter_row import Change, change, read_fields
 from mailer.cli.runtime import runtime
 from subscribers import queries as people
-from subscribers.model import Newsletter, Tracking, UnknownPolicy
+from subscribers.model import Newsletter, OwnerMail, Tracking, UnknownPolicy
 
 app = typer.Typer(
     help="The newsletters of this installation: add, show, change.",
@@ -64,6 +64,14 @@ Track = Annotated[
     Tracking | None,
     typer.Option(help="What to count of opens and clicks, in campaigns scheduled from now on."),
 ]
+WeeklySlot = Annotated[
+    str | None,
+    typer.Option(help='When issues go out that are given no time: "Mon 08:30"; "" none.'),
+]
+Mail = Annotated[
+    OwnerMail | None,
+    typer.Option(help="What you are told by mail: starts and ends, too, only trouble, nothing."),
+]
 
 
 @app.command()
@@ -86,6 +94,8 @@ def add(
     unknown_policy: Unknown = None,
     archive: Archive = None,
     tracking: Track = None,
+    slot: WeeklySlot = None,
+    owner_mail: Mail = None,
     as_json: Json = False,
 ) -> None:
     """Add a newsletter; its short name stays, since headers and links are made of it.
@@ -166,6 +176,8 @@ def set_(
     unknown_policy: Unknown = None,
     archive: Archive = None,
     tracking: Track = None,
+    slot: WeeklySlot = None,
+    owner_mail: Mail = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -174,6 +186,7 @@ def set_(
     What was scheduled before keeps its content; addresses, relay and policies hold at once.
 
     Examples: `mailer newsletter set weekly --tracking anonymous`,
+    `mailer newsletter set weekly --slot "Mon 08:30 Europe/Berlin"`,
     `mailer newsletter set weekly --reply-to ann@example.com --give-up-after 3d --dry-run`
     """
     here = runtime()

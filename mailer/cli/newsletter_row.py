@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, TypeAlias
 
 from mailer.campaign import queries as campaign_queries
-from mailer.campaign import times
+from mailer.campaign import times, when
 from mailer.campaign.model import CampaignState
 from mailer.cli import init_answers as answers
 from mailer.cli.init_answers import AnswerInvalid
@@ -111,6 +111,10 @@ def _reply_to(text: str) -> str | None:
     return answers.read_sender(text)[1] if text.strip() else None
 
 
+def _slot(text: str) -> str | None:
+    return when.read_slot(text) if text.strip() else None
+
+
 def _theme(name: str) -> str:
     themes.load(name)
     return name
@@ -141,4 +145,5 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "soft_bounce_limit": _count,
     "soft_bounce_days": _count,
     "give_up_after": _patience,
+    "slot": _slot,
 }

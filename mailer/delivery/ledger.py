@@ -11,6 +11,7 @@ from sqlalchemy import (
     Dialect,
     Insert,
     bindparam,
+    case,
     exists,
     func,
     null,
@@ -285,12 +286,12 @@ def requeue_unknown(
 def try_soon(session: Session, campaign_id: int, *, now: datetime) -> None:
     """Let the chunks of a campaign that waited for their relay be worked on at once.
 
-    Copies that were put off themselves keep their own time.
+    Copies that were put off themselves keep their own time, and so do people's own clocks.
     """
     session.execute(
         update(chunks)
         .where(chunks.c.campaign_id == campaign_id, chunks.c.due_at > now)
-        .values(due_at=now)
+        .values(due_at=case((chunks.c.opens_at > now, chunks.c.opens_at), else_=now))
     )
 
 

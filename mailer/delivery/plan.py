@@ -11,14 +11,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
-    Integer,
-    String,
     and_,
     case,
-    cast,
-    column,
     exists,
     func,
     insert,
@@ -27,7 +22,6 @@ from sqlalchemy import (
     select,
     true,
     update,
-    values,
 )
 from sqlalchemy.orm import Session
 
@@ -37,9 +31,10 @@ from mailer.campaign.queries import move, pause
 from mailer.campaign.tables import campaigns
 from mailer.delivery.lanes import DOMAINS, OTHER
 from mailer.delivery.model import DeliveryState
+from mailer.delivery.snapshot.queries import Target, write_range
 from mailer.delivery.tables import chunks, deliveries, domains
 from subscribers import audience
-from subscribers.database import Database, Id
+from subscribers.database import Database
 from subscribers.errors import SegmentInvalid
 from subscribers.segment.compile import condition
 from subscribers.segment.queries import frozen
@@ -116,9 +111,7 @@ def _plan_range(
         upto = session.execute(select(func.max(who.c.id))).scalar_one()
         if upto is None:
             return not move(session, campaign_id, Step.PLANNED, planned_at=now)
-        added = _write_range(
-            session, campaign_id, row.kind, who, now=now, chunk_size=chunk_size, wave=wave
-        )
+        added = write_range(session, _target(row, wave=wave), who, now=now, chunk_size=chunk_size)
         session.execute(
             update(campaigns)
             .where(campaigns.c.id == campaign_id)
@@ -146,8 +139,8 @@ def add_joined(
             upto = session.execute(select(func.max(who.c.id))).scalar_one()
             if upto is None:
                 return added
-            more = _write_range(
-                session, campaign_id, row.kind, who, now=now, chunk_size=chunk_size, wave=row.wave
+            more = write_range(
+                session, _target(row, wave=row.wave), who, now=now, chunk_size=chunk_size
             )
             session.execute(
                 update(campaigns)
@@ -156,6 +149,12 @@ def add_joined(
             )
             move(session, campaign_id, Step.REOPEN, finished_at=None)
         added, cursor = added + more, upto
+
+
+def _target(row, *, wave: int) -> Target:  # type: ignore[no-untyped-def]
+    return Target(
+        campaign_id=row.id, kind=row.kind, wave=wave, local_at=row.local_at, timezone=row.timezone
+    )
 
 
 def count_joined(session: Session, campaign_id: int, *, now: datetime) -> int:
@@ -216,12 +215,13 @@ def _who(  # type: ignore[no-untyped-def]
     bound: int,
     size: int | None,
 ):
-    """The next `size` people who may receive: id, hash and lane."""
+    """The next `size` people who may receive: id, hash, lane and time zone."""
     people = (
         select(
             subscribers.c.id,
             subscribers.c.address_hash,
             func.coalesce(domains.c.lane, lane_of(subscribers.c.domain)).label("lane"),
+            subscribers.c.timezone,
         )
         .outerjoin(domains, domains.c.domain == subscribers.c.domain)
         .join(
@@ -257,70 +257,6 @@ def lane_of(domain: ColumnElement[str]) -> ColumnElement[str]:
         *((domain.in_(names), literal(lane)) for lane, names in DOMAINS.items()),
         else_=literal(OTHER),
     )
-
-
-def _write_range(  # type: ignore[no-untyped-def]
-    session: Session, campaign_id: int, kind: str, who, *, now: datetime, chunk_size: int, wave: int
-) -> int:
-    lanes = session.execute(
-        select(who.c.lane, func.count().label("people")).group_by(who.c.lane)
-    ).all()
-    places: list[tuple[str, int, int]] = []
-    for lane in lanes:
-        for number in range(-(-lane.people // chunk_size)):
-            chunk_id = session.execute(
-                insert(chunks)
-                .values(
-                    campaign_id=campaign_id,
-                    lane=lane.lane,
-                    size=min(chunk_size, lane.people - number * chunk_size),
-                    wave=wave,
-                    due_at=now,
-                )
-                .returning(chunks.c.id)
-            ).scalar_one()
-            places.append((lane.lane, number, chunk_id))
-    place = (
-        values(column("lane", String), column("number", Integer), column("chunk_id", Id))
-        .data(places)
-        .cte("place")
-    )
-    in_lane = func.row_number().over(partition_by=who.c.lane, order_by=who.c.id) - 1
-    numbered = select(
-        who.c.id, who.c.address_hash, who.c.lane, (in_lane // chunk_size).label("number")
-    ).subquery("numbered")
-    session.execute(
-        insert(deliveries).from_select(
-            [
-                "campaign_id",
-                "kind",
-                "subscriber_id",
-                "address_hash",
-                "chunk_id",
-                "lane",
-                "state",
-                "attempt",
-                "changed_at",
-            ],
-            select(
-                cast(literal(campaign_id), BigInteger),
-                literal(kind),
-                numbered.c.id,
-                numbered.c.address_hash,
-                place.c.chunk_id,
-                numbered.c.lane,
-                literal(str(DeliveryState.QUEUED)),
-                literal(0),
-                literal(now, deliveries.c.changed_at.type),
-            )
-            .join(
-                place,
-                and_(place.c.lane == numbered.c.lane, place.c.number == numbered.c.number),
-            )
-            .order_by(place.c.chunk_id, numbered.c.id),
-        )
-    )
-    return sum(lane.people for lane in lanes)
 
 
 def plan_single(

@@ -222,6 +222,19 @@ def story(session: Session, delivery_id: int) -> list[Happening]:
     return sorted(happenings, key=lambda h: h.at)
 
 
+def opening_of(session: Session, delivery_id: int) -> datetime | None:
+    """Before which moment a copy does not leave, by its person's own clock; None: there is none.
+
+    The zone is the one they had when the audience was fixed.
+    """
+    opens_at: datetime | None = session.execute(
+        select(chunks.c.opens_at)
+        .join(deliveries, deliveries.c.chunk_id == chunks.c.id)
+        .where(deliveries.c.id == delivery_id)
+    ).scalar_one_or_none()
+    return opens_at
+
+
 def delivery_of(
     session: Session, campaign_id: int, *, address_hash: bytes
 ) -> tuple[int, DeliveryState, str | None, datetime] | None:

@@ -22,6 +22,7 @@ from typing import Any
 from mailer.campaign import queries as campaign_queries
 from mailer.delivery import gate, queries
 from mailer.delivery.composers import Composers
+from mailer.delivery.late import queries as late
 from mailer.delivery.launch import Launcher, Slice
 from mailer.delivery.model import Claim
 from mailer.delivery.pacer import Pacer
@@ -282,7 +283,7 @@ class Sender:
             with self._database.write() as session:
                 now = _now()
                 gate.release(session, claim, now=now, not_before=not_before)
-                campaign_queries.keep_alive(session, now=now, late_after=self._late_after)
+                late.keep_alive(session, now=now, late_after=self._late_after)
 
         await self._patiently(release)
 

@@ -33,6 +33,9 @@ chunks = Table(
     Column("wave", Integer, nullable=False, default=0),
     # Null once every delivery in it is final; else when it may be worked on.
     Column("due_at", Moment),
+    # Never before this moment, whatever becomes of its campaign: when its people's own clocks
+    # show the time; null where all are sent at once.
+    Column("opens_at", Moment),
     # The fencing token: counts up with every claim. A gate with an older one lets nothing fly.
     Column("token", Integer, nullable=False, default=0),
     Column("owner", String(64)),

@@ -13,6 +13,7 @@ from mailer.campaign import queries as campaign_queries
 from mailer.campaign.model import Campaign, CampaignState
 from mailer.delivery import ledger, queries
 from mailer.delivery.fuse.watch import watch
+from mailer.delivery.late import queries as late
 from mailer.delivery.plan import plan
 from mailer.errors import BrokerUnavailable
 from mailer.settings import FuseSettings, SendingSettings
@@ -71,14 +72,14 @@ class Clock:
         now = self._now()
         late_after = timedelta(seconds=self._sending.late_after)
         with self._database.write() as session:
-            for campaign_id in campaign_queries.pause_late(session, now=now, late_after=late_after):
+            for campaign_id in late.pause_late(session, now=now, late_after=late_after):
                 log.error(
                     "campaign %s is late and waits for a person",
                     campaign_id,
                     extra={"campaign": campaign_id},
                 )
             campaign_queries.start_due(session, now=now, late_after=late_after)
-            campaign_queries.keep_alive(session, now=now, late_after=late_after)
+            late.keep_alive(session, now=now, late_after=late_after)
         self._plan(now)
         self._watch_fuses(now)
         self._tell_owners(now)

@@ -79,10 +79,21 @@ def explain(
     else:
         delivery_id, state, reason, changed_at = copy
         verdict = _SAYS[state] + (f" ({reason})" if reason else "")
+        if state is DeliveryState.QUEUED and campaign.local_at:
+            verdict += _by_own_clock(campaign, delivery_queries.opening_of(session, delivery_id))
         steps += delivery_queries.story(session, delivery_id)
         steps.append(Happening(at=changed_at, what=f"state: {state}", evidence=reason or ""))
     return Explanation(
         verdict=verdict, state=state, steps=tuple(sorted(steps, key=lambda step: step.at))
+    )
+
+
+def _by_own_clock(campaign: Campaign, opens_at: datetime | None) -> str:
+    if opens_at is None:
+        return ""
+    return (
+        f" (not before {opens_at:%Y-%m-%d %H:%M} UTC, when clocks in the zone that was theirs at"
+        f" the start show {campaign.local_at})"
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, true, update
 from sqlalchemy.orm import Session
 
 from subscribers.address import Address
@@ -149,6 +149,23 @@ def count(
 def count_words(session: Session, newsletter_id: int, words: str, *, now: datetime) -> int:
     """The same for a segment's name or words; raises SegmentInvalid."""
     return count(session, newsletter_id, read(session, words), now=now)
+
+
+def by_timezone(
+    session: Session, newsletter_id: int, words: str | None, *, now: datetime
+) -> dict[str | None, int]:
+    """How many of those who may receive a newsletter, and are in a segment, have which time zone.
+
+    `words` None: all of them; the zone None: not known. Raises SegmentInvalid.
+    """
+    inside = true() if words is None else condition(session, read(session, words), now=now)
+    rows = session.execute(
+        select(subscribers.c.timezone, func.count().label("people"))
+        .select_from(subscribers.join(subscriptions))
+        .where(mailable(newsletter_id, at_once=True), inside)
+        .group_by(subscribers.c.timezone)
+    )
+    return {row.timezone: row.people for row in rows}
 
 
 def people(

@@ -89,7 +89,7 @@ def test_a_theme_that_is_broken(home: Home, name: str, text: str, words: tuple[s
     ("command", "words"),
     [
         (SCHEDULE, "say when"),
-        ((*AT, "tomorrow"), "write it as 2026-12-01 09:00"),
+        ((*AT, "tomorrow"), "says no time of day; write it as 9:00 or 17:30"),
         ((*AT, "2020-03-28 02:30"), "is past; add --now"),
         ((*AT, "9999-12-31 23:59"), "out of range"),
         ((*AT, "2099-12-01 09:00", "--timezone", "Mars/Base"), "Europe/Berlin or Asia/Tokyo"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from mailer.campaign.model import CampaignKind, CampaignState
@@ -30,7 +30,8 @@ class Stalled:
 def stalled(session: Session, *, now: datetime, after: timedelta) -> list[Stalled]:
     """The issues that did nothing for so long; marked as found in this transaction.
 
-    What waits for its time does not stand still: copies put off, a lane's limit, a canary.
+    What waits for its time does not stand still: copies put off, a lane's limit, a canary,
+    people whose own clocks do not show it yet.
     """
     sending = (
         campaigns.c.state == CampaignState.SENDING,
@@ -64,7 +65,11 @@ def stalled(session: Session, *, now: datetime, after: timedelta) -> list[Stalle
     for row in rows:
         if row.before != row.tried:
             _moved_on(session, row.id, row.tried, now=now)
-        elif row.told_at is None and row.since <= now - after and _has_work(session, row.id, now):
+        elif (
+            row.told_at is None
+            and row.since <= now - after
+            and _has_work(session, row.id, now, after)
+        ):
             told = update(progress).where(
                 progress.c.campaign_id == row.id, progress.c.told_at.is_(None)
             )
@@ -92,7 +97,7 @@ def _moved_on(session: Session, campaign_id: int, tried: int, *, now: datetime) 
     )
 
 
-def _has_work(session: Session, campaign_id: int, now: datetime) -> bool:
+def _has_work(session: Session, campaign_id: int, now: datetime, after: timedelta) -> bool:
     """Whether a chunk is due, or was let go for a moment, with copies that never flew."""
     untried = exists().where(
         deliveries.c.chunk_id == chunks.c.id,
@@ -107,6 +112,8 @@ def _has_work(session: Session, campaign_id: int, now: datetime) -> bool:
             chunks.c.wave <= campaigns.c.wave,
             # A relay that does not answer puts chunks off for a minute at a time.
             chunks.c.due_at <= now + timedelta(minutes=2),
+            # What has waited for its time stands still from then on.
+            or_(chunks.c.opens_at.is_(None), chunks.c.opens_at <= now - after),
         )
         .where(untried)
     )

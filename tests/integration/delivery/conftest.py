@@ -130,6 +130,9 @@ class World:
         rendering: Rendering | None = None,
         canary: Canary | None = None,
         corrects: int | None = None,
+        local_at: str | None = None,
+        timezone: str = "UTC",
+        number: int | None = None,
     ) -> int:
         """Schedule a campaign for now."""
         rendering = rendering or simple_rendering(words)
@@ -139,11 +142,12 @@ class World:
                 rendering,
                 kind=CampaignKind.ISSUE,
                 newsletter_id=self.newsletter_id,
-                issue_number=None,
+                issue_number=number,
                 checksum=rendering.checksum,
                 edition=edition,
                 due_at=self.now,
-                timezone="UTC",
+                timezone=timezone,
+                local_at=local_at,
                 leave_out=leave_out,
                 canary=canary,
                 corrects=corrects,

@@ -9,6 +9,7 @@ from sqlalchemy import text, update
 
 from mailer.campaign import queries as cq
 from mailer.delivery import gate, ledger
+from mailer.delivery.late import queries as late_queries
 from mailer.delivery.model import Verdict
 from mailer.delivery.repair import queries as repair
 from mailer.delivery.retry import RetryPolicy, decide
@@ -51,8 +52,8 @@ def test_policy_resend_sends_again_for_ever(world: World):
     for _ in range(4 * 24 * 3):
         world.now += timedelta(minutes=1)
         with world.database.write() as s:
-            cq.pause_late(s, now=world.now, late_after=LATE)
-            cq.keep_alive(s, now=world.now, late_after=LATE)
+            late_queries.pause_late(s, now=world.now, late_after=LATE)
+            late_queries.keep_alive(s, now=world.now, late_after=LATE)
             ledger.resend_unknown(s, now=world.now, not_before=world.now - timedelta(minutes=15))
             ledger.finish_complete(s, now=world.now)
         c = world.claim(lease=60)

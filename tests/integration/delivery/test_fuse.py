@@ -14,6 +14,7 @@ from mailer.delivery import gate, ledger
 from mailer.delivery.fuse import queries as fuse_queries
 from mailer.delivery.fuse.judge import Tally
 from mailer.delivery.fuse.watch import watch
+from mailer.delivery.late import queries as late_queries
 from mailer.delivery.model import Claim, Outcome, Phase, Verdict
 from mailer.delivery.retry import Decision
 from mailer.delivery.tables import deliveries
@@ -96,7 +97,7 @@ def test_only_the_canary_can_be_claimed_until_it_did_well(world: World) -> None:
     assert world.claim() is None
     world.now += HOLD.hold - timedelta(seconds=1)
     with world.database.write() as session:
-        campaign_queries.keep_alive(session, now=world.now, late_after=timedelta(hours=1))
+        late_queries.keep_alive(session, now=world.now, late_after=timedelta(hours=1))
     look(world)
     assert world.claim() is None
     world.now += timedelta(seconds=2)

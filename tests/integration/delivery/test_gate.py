@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from mailer.campaign import queries as campaign_queries
 from mailer.delivery import gate, ledger
+from mailer.delivery.late import queries as late_queries
 from mailer.delivery.model import DeliveryState, Verdict
 from mailer.delivery.retry import Decision
 from mailer.delivery.tables import deliveries
@@ -170,8 +171,8 @@ def test_a_silent_campaign_lets_nothing_fly_before_a_person_says_so(
     assert world.pass_gate(claim, ids).stop
     assert world.claim(worker="b") is None
     with world.database.write() as session:
-        campaign_queries.keep_alive(session, now=world.now, late_after=LATE)
-        assert campaign_queries.pause_late(session, now=world.now, late_after=LATE) == [campaign]
+        late_queries.keep_alive(session, now=world.now, late_after=LATE)
+        assert late_queries.pause_late(session, now=world.now, late_after=LATE) == [campaign]
         campaign_queries.resume(session, campaign, now=world.now)
     assert len(world.pass_gate(claim, ids).intents) == 6
 
@@ -393,7 +394,7 @@ def test_unknown_copies_are_put_back_only_by_choice_and_only_once_overdue(
     deadline = timedelta(seconds=900)
     with world.database.write() as session:
         session.execute(update(newsletters).values(unknown_policy=policy))
-        campaign_queries.keep_alive(session, now=world.now, late_after=LATE)
+        late_queries.keep_alive(session, now=world.now, late_after=LATE)
         early = ledger.resend_unknown(
             session, now=world.now, not_before=world.now - deadline
         )

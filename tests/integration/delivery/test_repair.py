@@ -15,6 +15,7 @@ from mailer.delivery import gate, ledger
 from mailer.delivery import queries as delivery_queries
 from mailer.delivery.archive import roll_up
 from mailer.delivery.archive.queries import roll_up_some
+from mailer.delivery.late import queries as late_queries
 from mailer.delivery.model import DeliveryState, Outcome, Phase, Verdict
 from mailer.delivery.plan import add_joined, count_joined
 from mailer.delivery.repair import queries as repair_queries
@@ -130,7 +131,7 @@ def test_what_is_put_back_is_sent_again_as_a_new_attempt(
     assert world.state(campaign) == "sending"
     # Nobody takes it for late, and its time for trying begins anew.
     with world.database.write() as session:
-        late = campaign_queries.pause_late(session, now=world.now, late_after=timedelta(hours=1))
+        late = late_queries.pause_late(session, now=world.now, late_after=timedelta(hours=1))
     assert late == []
     assert send(world, campaign, "sent") == world.ids(campaign)[1:]
     assert world.states(campaign) == ["sent", "sent"]

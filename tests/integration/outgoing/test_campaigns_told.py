@@ -14,6 +14,7 @@ from mailer.campaign.published.queries import add_old
 from mailer.campaign.tables import campaigns
 from mailer.delivery import ledger
 from mailer.delivery.fuse import queries as fuse_queries
+from mailer.delivery.late import queries as late_queries
 from subscribers.transfer.importing import import_people
 from subscribers.transfer.model import Import
 from tests.integration.feedback.world import rendering
@@ -41,7 +42,7 @@ def test_a_campaign_tells_its_whole_life(telling: Telling, receiver: Receiver) -
         assert fuse_queries.blow(session, campaign, reason="the fuse", shares={}, now=world.now)
         silent = sending | {"alive_at": world.now - 2 * LATE}
         session.execute(update(campaigns).where(campaigns.c.id == campaign).values(silent))
-        assert campaign in campaign_queries.pause_late(session, now=world.now, late_after=LATE)
+        assert campaign in late_queries.pause_late(session, now=world.now, late_after=LATE)
         session.execute(update(campaigns).where(campaigns.c.id == campaign).values(sending))
         assert campaign in ledger.finish_complete(session, now=world.now)
         # What went out elsewhere, long ago, is no news.

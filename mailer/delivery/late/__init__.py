@@ -1,0 +1,1 @@
+"""Which campaigns are late (decision 6), judged where copies wait for their time by chunk."""
