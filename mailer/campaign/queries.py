@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import RowMapping, Select, and_, delete, insert, or_, select, update
+from sqlalchemy import RowMapping, Select, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -161,53 +161,6 @@ def add(
     if not over_at:
         announce(session, NewsType.SCHEDULED, [campaign_id], now=now, due_at=due_at.isoformat())
     return campaign_id
-
-
-def swap(
-    session: Session,
-    seen: Campaign,
-    rendering: Rendering,
-    *,
-    edition: int,
-    leave_out: Sequence[int],
-    tracking: Tracking,
-) -> bool:
-    """Give a campaign other content, where it is as it was seen and has not started.
-
-    False where it is not: a clock that starts it in this moment was first, or sees the new one.
-    Raises AlreadyScheduled where another campaign has this content.
-    """
-    try:
-        changed = session.execute(
-            update(campaigns)
-            .where(
-                campaigns.c.id == seen.id,
-                campaigns.c.state.in_([CampaignState.SCHEDULED, CampaignState.PAUSED]),
-                campaigns.c.snapshot_at.is_(None),
-                campaigns.c.checksum == seen.checksum,
-            )
-            .values(
-                checksum=rendering.checksum,
-                subject=rendering.title,
-                edition=edition,
-                leave_out=[*leave_out],
-                tracking=tracking,
-            )
-            .returning(campaigns.c.id)
-        ).first()
-    except IntegrityError as exc:
-        raise AlreadyScheduled from exc
-    if changed is None:
-        return False
-    session.execute(
-        update(renderings)
-        .where(renderings.c.campaign_id == seen.id)
-        .values(format=rendering.format, content=rendering.to_json())
-    )
-    session.execute(delete(links).where(links.c.campaign_id == seen.id))
-    if tracking is not Tracking.OFF:
-        keep_links(session, seen.id, links_of(rendering))
-    return True
 
 
 def _owner_knows(kind: CampaignKind, over_at: datetime | None) -> OwnerKnows | None:

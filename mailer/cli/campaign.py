@@ -7,6 +7,7 @@ import typer
 from mailer.cli import (
     campaign_books,
     campaign_repair,
+    campaign_replace,
     campaign_report,
     campaign_send,
     campaign_watch,
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.command("test")(campaign_send.send_test)
 app.command("schedule")(campaign_send.schedule)
+app.command("replace")(campaign_replace.replace)
 app.command("list")(campaign_watch.list_campaigns)
 app.command("status")(campaign_watch.status)
 app.command("pause")(campaign_watch.pause)

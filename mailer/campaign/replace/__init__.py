@@ -1,0 +1,1 @@
+"""Other content for a campaign that has not started."""
