@@ -19,7 +19,7 @@ from mailer.delivery.sign import Signer
 from mailer.render.model import Rendering
 from mailer.resources import templates
 from mailer.settings import DkimSettings
-from subscribers.model import Newsletter
+from subscribers.model import Newsletter, OwnerMail
 from subscribers.token import Keyring
 
 #: By language, the issues that are sent.
@@ -35,6 +35,7 @@ NEWSLETTER = Newsletter(
     postal_address="12 Example Street, 12345 Exampleton",
     url=f"https://{DOMAIN}/",
     double_opt_in=False,
+    owner_mail=OwnerMail.OFF,
 )
 
 

@@ -19,7 +19,7 @@ from mailer.render.preview import fill
 from mailer.render.render import constants
 from mailer.resources import templates
 from subscribers import queries as people
-from subscribers.model import Newsletter
+from subscribers.model import Newsletter, OwnerMail
 from subscribers.transfer.exporting import RefusedFile
 from subscribers.transfer.importing import Listeners, import_people
 from subscribers.transfer.model import Import, Refused, Report
@@ -36,6 +36,8 @@ _NEWSLETTER = Newsletter(
     postal_address="12 Example Street, 12345 Exampleton",
     url="https://newsletter.example/",
     double_opt_in=False,
+    # Its one issue is watched as it goes.
+    owner_mail=OwnerMail.TROUBLE,
 )
 
 

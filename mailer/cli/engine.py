@@ -18,6 +18,7 @@ from mailer.delivery.domains.mx import SystemResolver
 from mailer.delivery.send import Sender
 from mailer.feedback.apply import apply_waiting
 from mailer.feedback.outgoing.teller import Teller
+from mailer.notice.course import tell_of_course
 from mailer.notice.owner import tell_of_pauses
 from mailer.notice.stalled import StallWatch
 from mailer.queue.actors import Waker
@@ -99,7 +100,8 @@ class Engine:
         )
 
         def tell_owners(now: datetime) -> int:
-            return tell_of_pauses(runtime.database, runtime.keyring, now=now)
+            told = tell_of_pauses(runtime.database, runtime.keyring, now=now)
+            return told + tell_of_course(runtime.database, runtime.keyring, now=now)
 
         return Clock(
             database=runtime.database,

@@ -20,7 +20,7 @@ from mailer.render.model import Rendering
 from subscribers import address
 from subscribers import queries as people
 from subscribers.errors import AddressInvalid
-from subscribers.model import Newsletter
+from subscribers.model import Newsletter, OwnerMail
 from subscribers.token import Keyring
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def tell_of_pauses(database: Database, keyring: Keyring, *, now: datetime) -> in
 
 
 def _pause_alarm(campaign: Campaign, newsletter: Newsletter, keyring: Keyring) -> Alarm | None:
+    if newsletter.owner_mail is OwnerMail.OFF:
+        return None
     try:
         return make_alarm(
             newsletter,

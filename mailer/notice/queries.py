@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from mailer.campaign import queries as campaign_queries
-from mailer.campaign.model import CampaignKind, CampaignState
+from mailer.campaign.model import CampaignKind, CampaignState, OwnerKnows
 from mailer.campaign.tables import campaigns
 from mailer.delivery.model import DeliveryState
 from mailer.delivery.plan import lane_of
@@ -104,6 +104,52 @@ def append(
     )
     delivery_id: int = added
     return delivery_id
+
+
+def untold(session: Session) -> list[tuple[int, OwnerKnows]]:
+    """What owners were not told of the course of their issues, in its order."""
+    at_work = exists().where(chunks.c.campaign_id == campaigns.c.id, chunks.c.due_at.is_not(None))
+    cancelled = and_(
+        campaigns.c.state == CampaignState.CANCELLED, campaigns.c.snapshot_at.is_not(None), ~at_work
+    )
+    reached = {
+        OwnerKnows.START: campaigns.c.planned_at.is_not(None),
+        OwnerKnows.END: or_(campaigns.c.state == CampaignState.FINISHED, cancelled),
+    }
+    return [
+        (campaign_id, what)
+        for what, condition in reached.items()
+        for campaign_id in session.scalars(
+            select(campaigns.c.id)
+            .where(campaigns.c.owner_knows.in_(_BEFORE[what]), condition)
+            .order_by(campaigns.c.id)
+        )
+    ]
+
+
+def take_turn(session: Session, campaign_id: int, what: OwnerKnows) -> bool:
+    """Whether it is for the caller to tell the owner: nobody else has."""
+    taken = session.execute(
+        update(campaigns)
+        .where(campaigns.c.id == campaign_id, campaigns.c.owner_knows.in_(_BEFORE[what]))
+        .values(owner_knows=what)
+        .returning(campaigns.c.id)
+    ).first()
+    return taken is not None
+
+
+_BEFORE = {
+    OwnerKnows.START: (OwnerKnows.NOTHING,),
+    OwnerKnows.END: (OwnerKnows.NOTHING, OwnerKnows.START),
+}
+
+
+def last_opening(session: Session, campaign_id: int) -> datetime | None:
+    """When the last people's own clocks show the time of a campaign."""
+    last: datetime | None = session.execute(
+        select(func.max(chunks.c.opens_at)).where(chunks.c.campaign_id == campaign_id)
+    ).scalar_one()
+    return last
 
 
 def made_at(session: Session, campaign_id: int) -> datetime | None:

@@ -6,12 +6,17 @@ import logging
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from mailer.delivery.stall.queries import Stalled, stalled
 from mailer.notice.owner import alarm
 from subscribers import queries as people
 from subscribers.database import Database
+from subscribers.model import OwnerMail
 from subscribers.token import Keyring
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 log = logging.getLogger(__name__)
 
@@ -44,15 +49,21 @@ class StallWatch:
                     f"{each.since:%H:%M} UTC",
                     extra={"campaign": each.campaign_id},
                 )
-                alarm(
-                    session,
-                    people.newsletter(session, each.newsletter_id),
-                    what=f"Issue {each.campaign_id} makes no progress",
-                    details=_details(each, now),
-                    command=f"mailer campaign status {each.campaign_id}",
-                    keyring=self.keyring,
-                    now=now,
-                )
+                self._tell(session, each, now)
+
+    def _tell(self, session: Session, each: Stalled, now: datetime) -> None:
+        newsletter = people.newsletter(session, each.newsletter_id)
+        if newsletter.owner_mail is OwnerMail.OFF:
+            return
+        alarm(
+            session,
+            newsletter,
+            what=f"Issue {each.campaign_id} makes no progress",
+            details=_details(each, now),
+            command=f"mailer campaign status {each.campaign_id}",
+            keyring=self.keyring,
+            now=now,
+        )
 
 
 def _details(each: Stalled, now: datetime) -> list[str]:

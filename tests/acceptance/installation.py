@@ -23,7 +23,7 @@ from mailer.delivery.tables import deliveries, intents
 from mailer.render.model import FORMAT, Escape, Rendering, Slot, SlotKind
 from subscribers import queries as people
 from subscribers.database import Database
-from subscribers.model import Newsletter
+from subscribers.model import Newsletter, OwnerMail
 from subscribers.tables import subscribers, subscriptions
 from subscribers.token import Keyring
 from tests.services import sink as sinks
@@ -91,6 +91,8 @@ class Installation:
                     postal_address="1 Road, Town",
                     url="https://example.com",
                     double_opt_in=False,
+                    # What arrives is counted: by the readers' copies alone.
+                    owner_mail=OwnerMail.TROUBLE,
                 ),
                 now=datetime.now(UTC),
             )
@@ -239,9 +241,7 @@ class Installation:
         logs = sorted(self.folder.glob("*.log"))
         return "\n".join(f"--- {log.name}\n{log.read_text()[-1500:]}" for log in logs)
 
-    def check(
-        self, campaign: int, *, kills: int = 0, unknown: int | None = None
-    ) -> dict[str, int]:
+    def check(self, campaign: int, *, kills: int = 0, unknown: int | None = None) -> dict[str, int]:
         """Join the sink's log with the ledger; asserts the invariants of the promise.
 
         At most `unknown` copies may be that: what so many killed workers had under way, where
