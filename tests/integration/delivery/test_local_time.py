@@ -20,6 +20,8 @@ from mailer.delivery.retry import RetryPolicy, decide
 from mailer.delivery.stall.queries import stalled
 from mailer.delivery.tables import chunks, deliveries
 from mailer.errors import CampaignRefused
+from mailer.report.explain import explain
+from subscribers import address
 from subscribers import queries as people_queries
 from subscribers.tables import subscribers
 from tests.integration.delivery.conftest import LATE, World, simple_rendering
@@ -297,6 +299,19 @@ def test_who_joined_since_waits_for_their_own_clock_too(world: World) -> None:
     assert len(work(world, campaign)) == 3
     finish(world)
     assert world.states(campaign) == ["sent"] * 8
+
+
+def test_explain_tells_until_when_a_copy_waits(world: World) -> None:
+    campaign = around(world)
+    work(world, campaign)
+
+    def told(who: str) -> str:
+        with world.database.read() as session:
+            found = explain(session, address.parse(who), campaign, keyring=world.keyring)
+        return found.verdict
+
+    assert "not before 2026-12-01 14:00 UTC" in told("ork0@example.com")
+    assert "not before" not in told("don0@example.com")
 
 
 def test_a_canary_by_local_time_is_refused(world: World) -> None:
