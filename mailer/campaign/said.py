@@ -261,7 +261,8 @@ class _Reader:
         if strictly or word.low == "this":
             weekday = _weekday_of(after.low) if after else None
             if weekday is None:
-                raise self._wrong(word, f"wants a day of the week behind it: '{word.low} friday'")
+                why = f"is no day of the week; write it like '{word.low} friday'"
+                raise self._wrong(after or word, why)
             self.place += 1
             return self._keep("day", word, Day(weekday=weekday, strictly=strictly))
         weekday = _weekday_of(word.low)

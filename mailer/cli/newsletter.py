@@ -70,7 +70,7 @@ WeeklySlot = Annotated[
 ]
 Mail = Annotated[
     OwnerMail | None,
-    typer.Option(help="What you are told by mail: starts and ends, too, only trouble, nothing."),
+    typer.Option(help="What you are told by mail: starts and ends, too; only trouble; nothing."),
 ]
 
 

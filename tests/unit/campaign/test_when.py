@@ -82,7 +82,8 @@ def test_the_zone_that_is_named_is_told() -> None:
     ("text", "told"),
     [
         ("tomorow 9:00", r"'tomorow' \(character 1\) is not understood; did you mean 'tomorrow'"),
-        ("next week 9:00", r"'next' \(character 1\) wants a day of the week"),
+        ("next frday 9:00", r"'frday' \(character 6\) is no day of the week; write it like"),
+        ("9:00 this", r"'this' \(character 6\) is no day of the week"),
         ("Mon Tue 9:00", r"'Tue' \(character 5\) is a second day beside 'Mon'"),
         ("9:00 9:30", r"'9:30' \(character 6\) is a second time of day beside '9:00'"),
         ("9:00 Asia/Tokyo UTC", r"'UTC' \(character 17\) is a second time zone"),
