@@ -9,10 +9,10 @@ from __future__ import annotations
 import errno
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, DateTime, Integer, MetaData, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
@@ -66,9 +66,23 @@ class Moment(TypeDecorator[datetime]):
         utc = value.astimezone(UTC)
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any] | None:
+        """SQLite's own words for it, written at once: SQLAlchemy takes three times as long."""
+        return moment_in_words if dialect.name == "sqlite" else super().bind_processor(dialect)
+
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Give back aware UTC."""
         return as_moment(value)
+
+
+def moment_in_words(value: datetime | None) -> str | None:
+    """An aware point in time as SQLite keeps it."""
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        raise ValueError("a moment needs a time zone")
+    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return utc.isoformat(" ", "microseconds")[:26]
 
 
 def as_moment(value: datetime | str | None) -> datetime | None:
@@ -90,6 +104,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
         self.url = url
         self.engine = _engine(url, pool_size=pool_size)
+        self._writing = self.engine.execution_options(pressrun_write=True)
         #: What to call it in a message: its file, or its URL without the password.
         self.place = (
             self.engine.url.database or ":memory:"
@@ -119,8 +134,7 @@ class Database:
         With `frozen` all its statements see the database as it was at the first (which
         SQLite does anyway); raises DatabaseBusy where somebody else changed a row it changes.
         """
-        with _translated(self.place), self.engine.connect() as connection:
-            connection = connection.execution_options(pressrun_write=True)
+        with _translated(self.place), self._writing.connect() as connection:
             if frozen and not self.is_sqlite:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin(), Session(connection) as session:

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import Boolean, String, bindparam, text
+from sqlalchemy import Boolean, String, bindparam, select, text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement, Dialect, Subquery
+    from sqlalchemy.orm import Session
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.sql.operators import OperatorType
+
+    from subscribers.prepared import Prepared
 
 
 class _Ids(TypeDecorator[Sequence[int]]):
@@ -35,7 +38,7 @@ class _Ids(TypeDecorator[Sequence[int]]):
 
 
 class _Rows(TypeDecorator[Sequence[Mapping[str, object]]]):
-    """Rows as JSON; moments in the form in which the database keeps or reads them."""
+    """Rows as JSON, with their moments in ISO 8601."""
 
     impl = String
     cache_ok = True
@@ -43,7 +46,7 @@ class _Rows(TypeDecorator[Sequence[Mapping[str, object]]]):
     def process_bind_param(
         self, value: Sequence[Mapping[str, object]] | None, dialect: Dialect
     ) -> str:
-        return json.dumps(value or (), default=_kept if dialect.name == "sqlite" else _zoned)
+        return json.dumps(value or (), default=_zoned)
 
 
 class _Among(FunctionElement[bool]):
@@ -74,21 +77,37 @@ def among(column: ColumnElement[int], name: str) -> ColumnElement[bool]:
 
 
 def given_rows(dialect: Dialect, name: str, columns: Sequence[Column[Any]]) -> Subquery:
-    """The rows in the parameter `name`, as mappings, as a table of these columns."""
+    """The rows that `give_rows` is given, as a table of these columns.
+
+    PostgreSQL gets all of them as one parameter, and SQLite, which has nobody to wait for, one
+    after the other.
+    """
     if dialect.name == "sqlite":
-        told = ", ".join(f"json_extract(value, '$.{c.name}') AS {c.name}" for c in columns)
-        words = f"SELECT {told} FROM json_each(:{name})"  # noqa: S608
-    else:
-        told = ", ".join(f"{c.name} {c.type.compile(dialect)}" for c in columns)
-        words = f"SELECT * FROM json_to_recordset(CAST(:{name} AS JSON)) AS told({told})"  # noqa: S608
+        own = [bindparam(f"{name}_{c.name}", type_=c.type).label(c.name) for c in columns]
+        return select(*own).subquery(name)
+    told = ", ".join(f"{c.name} {c.type.compile(dialect)}" for c in columns)
+    words = f"SELECT * FROM json_to_recordset(CAST(:{name} AS JSON)) AS told({told})"  # noqa: S608
     rows = text(words).bindparams(bindparam(name, type_=_Rows()))
     return rows.columns(**{c.name: c.type for c in columns}).subquery(name)
 
 
-def _kept(moment: object) -> str:
-    assert isinstance(moment, datetime)
-    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    return utc.replace(tzinfo=None).isoformat(" ", "microseconds")
+def give_rows(
+    session: Session,
+    statement: Prepared,
+    name: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    **same: object,
+) -> None:
+    """Run a statement that asks for `given_rows`, whose values stand in the order of `columns`.
+
+    `same` are its other parameters.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        statement.run_each(session, [f"{name}_{column}" for column in columns], rows, **same)
+    else:
+        told = [dict(zip(columns, row, strict=True)) for row in rows]
+        statement.run(session, **{name: told}, **same)
 
 
 def _zoned(moment: object) -> str:

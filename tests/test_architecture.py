@@ -45,11 +45,13 @@ CONFINED = {
         "subscribers.transfer.*",
         "mailer.migrations*",
         # The ledger's own statements, too many for one file of queries.
+        "mailer.delivery.claiming",
         "mailer.delivery.gate",
         "mailer.delivery.grants",
         "mailer.delivery.ledger",
         "mailer.delivery.orphans",
         "mailer.delivery.plan",
+        "mailer.delivery.ranges",
         "mailer.delivery.refusals",
     ),
 }

@@ -28,21 +28,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from mailer.campaign.model import CampaignKind, CampaignState
+from mailer.campaign.model import CampaignKind
 from mailer.campaign.tables import campaigns
-from mailer.delivery import lifecycle
+from mailer.delivery import claiming, lifecycle
 from mailer.delivery.lifecycle import Step
 from mailer.delivery.model import Claim, DeliveryState, Intent, SkipReason
 from mailer.delivery.orphans import give_up_orphans, unless_unknown
 from mailer.delivery.tables import chunks, deliveries, intents, outcomes
 from subscribers import audience
-from subscribers.database import Moment
+from subscribers.database import Id, Moment
 from subscribers.given import among
 from subscribers.prepared import Prepared
-from subscribers.tables import newsletters
 
-#: How the campaigns of alarms to owners are known (`mailer.notice.send.checksum`).
-ALARMS = "notice-alarm-"
 _WAITING = lifecycle.before(Step.INTENT)
 
 
@@ -70,70 +67,23 @@ def claim(
     that this worker has enough of. A test is only sent by the process that made it, which
     names its `campaign_id`.
     """
-    free = and_(
-        chunks.c.due_at <= now,
-        or_(chunks.c.lease_until.is_(None), chunks.c.lease_until <= now),
-        chunks.c.lane.not_in(not_lanes),
-        chunks.c.wave <= in_wave(),
+    told = {"the_campaign": campaign_id} if campaign_id is not None else {}
+    rows = claiming.next_chunk(len(not_lanes), of_one=campaign_id is not None).run(
+        session,
+        the_now=now,
+        the_silence=now - late_after,
+        the_worker=worker,
+        the_lease=now + lease,
+        **{f"full_{number}": lane for number, lane in enumerate(not_lanes)},
+        **told,
     )
-    next_campaign = (
-        select(campaigns.c.id)
-        .where(
-            _running(now, late_after),
-            campaigns.c.id == campaign_id
-            if campaign_id is not None
-            else campaigns.c.kind != CampaignKind.TEST,
-            exists().where(chunks.c.campaign_id == campaigns.c.id, free),
-        )
-        .order_by(
-            case((campaigns.c.kind == CampaignKind.ISSUE, 1), else_=0),
-            campaigns.c.served_at.is_not(None),
-            campaigns.c.served_at,
-            campaigns.c.id,
-        )
-        .limit(1)
-        .scalar_subquery()
-    )
-    next_chunk = (
-        select(chunks.c.id)
-        .where(chunks.c.campaign_id == next_campaign, free)
-        .order_by(chunks.c.priority, chunks.c.due_at, chunks.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    row = session.execute(
-        update(chunks)
-        .where(chunks.c.id == next_chunk, free)
-        .values(token=chunks.c.token + 1, owner=worker, lease_until=now + lease)
-        .returning(chunks.c.id, chunks.c.campaign_id, chunks.c.token, chunks.c.lane)
-    ).first()
-    if row is None:
+    if not rows:
         return None
-    give_up_orphans(session, row.id, row.token, now=now)
-    # An alarm takes any way out: its newsletter's own relay may be the trouble.
-    insisted = case((~campaigns.c.checksum.startswith(ALARMS), newsletters.c.relay))
-    relay = session.execute(
-        select(insisted)
-        .join(campaigns, campaigns.c.newsletter_id == newsletters.c.id)
-        .where(campaigns.c.id == row.campaign_id)
-    ).scalar_one()
-    session.execute(
-        update(campaigns).where(campaigns.c.id == row.campaign_id).values(served_at=now)
-    )
-    return Claim(
-        chunk_id=row.id, campaign_id=row.campaign_id, token=row.token, lane=row.lane, relay=relay
-    )
-
-
-def in_wave() -> ColumnElement[int]:
-    """How far the campaign of a chunk may go: its canary first, the rest when that did well."""
-    return (
-        select(campaigns.c.wave)
-        .where(campaigns.c.id == chunks.c.campaign_id)
-        .correlate(chunks)
-        .scalar_subquery()
-    )
+    chunk_id, found, token, lane = rows[0]
+    give_up_orphans(session, chunk_id, token, now=now)
+    relay = claiming.RELAY.run(session, the_campaign=found)[0][0]
+    claiming.SERVED.run(session, the_campaign=found, the_now=now)
+    return Claim(chunk_id=chunk_id, campaign_id=found, token=token, lane=lane, relay=relay)
 
 
 def extend(session: Session, claim: Claim, *, now: datetime, lease: timedelta) -> bool:
@@ -146,29 +96,12 @@ def extend(session: Session, claim: Claim, *, now: datetime, lease: timedelta) -
 
 def release(session: Session, claim: Claim, *, now: datetime, not_before: datetime) -> None:
     """Let a chunk go, due when its next copy is but not before `not_before`; done if none waits."""
+    ours = {"the_chunk": claim.chunk_id, "the_token": claim.token}
     # The row first: whoever puts a copy of it back has done so, or waits for us (PostgreSQL).
-    held = select(chunks.c.id).where(_held(claim)).with_for_update()
-    if session.execute(held).first() is None:
+    if not claiming.OURS.run(session, **ours):
         return
-    waiting = (
-        select(func.min(func.coalesce(deliveries.c.due_at, now)))
-        .where(
-            deliveries.c.chunk_id == claim.chunk_id,
-            deliveries.c.state.in_([*_WAITING, DeliveryState.SENDING]),
-        )
-        .scalar_subquery()
-    )
-    session.execute(
-        update(chunks)
-        .where(_held(claim))
-        .values(owner=None, lease_until=None, woken_at=None, due_at=waiting)
-    )
-    session.execute(
-        update(chunks)
-        .where(chunks.c.id == claim.chunk_id, chunks.c.due_at < not_before)
-        .where(chunks.c.token == claim.token)
-        .values(due_at=not_before)
-    )
+    claiming.FREE.run(session, **ours, the_now=now)
+    claiming.NOT_BEFORE.run(session, **ours, the_first=not_before)
 
 
 def pass_gate(
@@ -197,7 +130,7 @@ def pass_gate(
     }
     passed = [
         Intent(delivery_id=delivery_id, attempt=attempt)
-        for delivery_id, attempt in _FLY.run(session, **asked).all()
+        for delivery_id, attempt in _FLY.run(session, **asked)
     ]
     if passed:
         _INTENT.run(session, **asked | {"the_ids": [i.delivery_id for i in passed]})
@@ -207,7 +140,7 @@ def pass_gate(
         )
     if len(passed) == len(delivery_ids):
         return Passed(intents=tuple(passed))
-    if not _IS_OPEN.run(session, **_asked(claim, now, late_after)).scalar_one():
+    if not _IS_OPEN.run(session, **_asked(claim, now, late_after))[0][0]:
         return Passed(intents=tuple(passed), stop=True)
     _skip_unmailable(session, delivery_ids, now=now)
     return Passed(intents=tuple(passed))
@@ -226,10 +159,6 @@ def reopen(session: Session, chunk_ids: Collection[int], *, now: datetime) -> li
     ]
 
 
-def _running(now: datetime, late_after: timedelta) -> ColumnElement[bool]:
-    return and_(campaigns.c.state == CampaignState.SENDING, campaigns.c.alive_at > now - late_after)
-
-
 def _held(claim: Claim) -> ColumnElement[bool]:
     return and_(chunks.c.id == claim.chunk_id, chunks.c.token == claim.token)
 
@@ -245,26 +174,19 @@ def _asked(claim: Claim, now: datetime, late_after: timedelta) -> dict[str, obje
 
 def _open_gate() -> ColumnElement[bool]:
     """Whether our token is the newest and the campaign runs; `_asked` gives the parameters."""
-    return and_(
-        exists().where(
-            chunks.c.id == bindparam("the_chunk"), chunks.c.token == bindparam("the_token")
-        ),
-        exists().where(
-            campaigns.c.id == bindparam("the_campaign"),
-            campaigns.c.state == CampaignState.SENDING,
-            campaigns.c.alive_at > bindparam("the_silence"),
-        ),
-    )
+    this_one = campaigns.c.id == bindparam("the_campaign")
+    return and_(exists().where(claiming.held()), exists().where(this_one, claiming.running()))
 
 
-def why_not() -> ColumnElement[str | None]:
+def why_not(campaign: ColumnElement[int] = deliveries.c.campaign_id) -> ColumnElement[str | None]:
     """Why a delivery's person may not be mailed now; null where they may.
 
-    What goes to an address that somebody typed (a test) has no person behind it.
+    What goes to an address that somebody typed (a test) has no person behind it. Where
+    `campaign` is a parameter, its newsletter is looked up once and not for each person.
     """
     reason = audience.why_not(
         newsletter_id=select(campaigns.c.newsletter_id)
-        .where(campaigns.c.id == deliveries.c.campaign_id)
+        .where(campaigns.c.id == campaign)
         .correlate(deliveries)
         .scalar_subquery(),
         subscriber_id=deliveries.c.subscriber_id,
@@ -281,7 +203,9 @@ _FLY = Prepared(
             among(deliveries.c.id, "the_ids"),
             or_(*(deliveries.c.state == state for state in _WAITING)),
             _open_gate(),
-            why_not().is_(None),
+            # Plus nothing: SQLite would look through all that the campaign has, and not by id.
+            deliveries.c.campaign_id + 0 == bindparam("the_campaign"),
+            why_not(bindparam("the_campaign", type_=Id)).is_(None),
         )
         .values(
             state=DeliveryState.SENDING,

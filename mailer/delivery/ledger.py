@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ from mailer.delivery.model import DeliveryState, Verdict
 from mailer.delivery.retry import Decision
 from mailer.delivery.tables import chunks, deliveries, outcomes
 from subscribers.database import upsert, upsert_for
-from subscribers.given import among, given_rows
+from subscribers.given import among, give_rows, given_rows
 from subscribers.model import UnknownPolicy
 from subscribers.outbox.model import NewsType
 from subscribers.prepared import Prepared
@@ -86,23 +86,23 @@ def record_outcomes(session: Session, decisions: Sequence[Decision], *, now: dat
 
 def _append(session: Session, decisions: Sequence[Decision], *, now: datetime) -> None:
     """Most of a batch went the same way: what it has in common is told once."""
-    alike: defaultdict[tuple[object, ...], list[dict[str, object]]] = defaultdict(list)
+    alike: dict[tuple[object, ...], list[tuple[object, ...]]] = {}
     for d in decisions:
         o = d.outcome
-        alike[o.attempt, o.verdict, o.phase, o.code, o.enhanced, o.reason, o.reply].append(
-            {"delivery_id": o.delivery_id, "provider_id": o.provider_id, "at": o.at}
-        )
-    for common, rows in alike.items():
-        told = {f"told_{name}": value for name, value in zip(_COMMON, common, strict=True)}
-        _APPEND.run(session, told=rows, told_recorded_at=now, **told)
+        common = (o.attempt, o.verdict, o.phase, o.code, o.enhanced, o.reason, o.reply)
+        alike.setdefault(common, []).append((o.delivery_id, o.provider_id, o.at))
+    for same, rows in alike.items():
+        told = {f"told_{name}": value for name, value in zip(_COMMON, same, strict=True)}
+        give_rows(session, _APPEND, "told", _OWN, rows, told_recorded_at=now, **told)
 
 
+_OWN = ("delivery_id", "provider_id", "at")
 _COMMON = ("attempt", "verdict", "phase", "code", "enhanced", "reason", "reply")
 
 
 def _appended(dialect: Dialect) -> Insert:
     """The rows of the parameter `told`, but for those that stand there already."""
-    own = given_rows(dialect, "told", [outcomes.c[n] for n in ("delivery_id", "provider_id", "at")])
+    own = given_rows(dialect, "told", [outcomes.c[name] for name in _OWN])
     common = [
         bindparam(f"told_{name}", type_=outcomes.c[name].type).label(name)
         for name in (*_COMMON, "recorded_at")
@@ -239,8 +239,10 @@ def settle(session: Session, delivery_id: int, *, at: datetime, evidence: str) -
 def _settle_heard_of(session: Session, decisions: Sequence[Decision], *, now: datetime) -> None:
     """What was told of copies whose reply was still waited for says that they had left."""
     ids = [d.outcome.delivery_id for d in decisions if d.outcome.verdict is Verdict.UNKNOWN]
+    if not ids:
+        return  # before the statement is put together, which costs as much as two others
     heard = select(deliveries.c.id).where(deliveries.c.id.in_(ids), orphans.heard_of())
-    for delivery_id in sorted(session.execute(heard).scalars()) if ids else ():
+    for delivery_id in sorted(session.execute(heard).scalars()):
         settle(session, delivery_id, at=now, evidence="it was heard of before its reply was missed")
 
 

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, exists, insert, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    bindparam,
+    case,
+    exists,
+    insert,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from mailer.delivery.model import DeliveryState, Phase, Verdict
 from mailer.delivery.tables import deliveries, intents, outcomes
 from subscribers.event import EventType
+from subscribers.prepared import Prepared
 from subscribers.reason import Reason
 from subscribers.tables import events
 
@@ -27,20 +38,10 @@ def heard_of() -> ColumnElement[bool]:
 
 def give_up_orphans(session: Session, chunk_id: int, token: int, *, now: datetime) -> None:
     """What holders before `token` let fly and never told the end of may or may not have left."""
-    orphaned = (
-        select(intents.c.delivery_id, intents.c.attempt)
-        .join(deliveries, deliveries.c.id == intents.c.delivery_id)
-        .where(
-            deliveries.c.chunk_id == chunk_id,
-            deliveries.c.state == DeliveryState.SENDING,
-            intents.c.attempt == deliveries.c.attempt,
-            intents.c.token < token,
-        )
-    )
-    lost = session.execute(orphaned).all()
+    lost = _ORPHANED.run(session, the_chunk=chunk_id, the_token=token)
     if not lost:
         return
-    ids = [row.delivery_id for row in lost]
+    ids = [delivery_id for (delivery_id,) in lost]
     # Something was heard of a copy before its worker was missed: then it did leave.
     left = heard_of()
     given_up = session.execute(
@@ -73,6 +74,20 @@ def give_up_orphans(session: Session, chunk_id: int, token: int, *, now: datetim
                 for row in given_up
             ],
         )
+
+
+_ORPHANED = Prepared(
+    lambda _: (
+        select(intents.c.delivery_id)
+        .join(deliveries, deliveries.c.id == intents.c.delivery_id)
+        .where(
+            deliveries.c.chunk_id == bindparam("the_chunk"),
+            deliveries.c.state == DeliveryState.SENDING,
+            intents.c.attempt == deliveries.c.attempt,
+            intents.c.token < bindparam("the_token"),
+        )
+    )
+)
 
 
 def unless_unknown(state: DeliveryState) -> ColumnElement[str]:

@@ -51,7 +51,7 @@ def waiting(
     rows = _WAITING.run(
         session, the_chunk=claim.chunk_id, the_last=after, the_now=now, the_limit=limit
     )
-    return [_waiting(*row) for row in rows.all()]
+    return [_waiting(*row) for row in rows]
 
 
 def _waiting(

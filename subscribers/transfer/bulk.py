@@ -26,7 +26,6 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -79,13 +78,13 @@ def insert_new(
     """
     if not rows:
         return set()
-    statement: postgresql.Insert | sqlite.Insert
+    new = upsert(session, table)
     if session.get_bind().dialect.name == "sqlite":
-        statement = upsert(session, table).on_conflict_do_nothing(index_elements=[*key])
+        statement = new.on_conflict_do_nothing(index_elements=[*key])
         inserted = session.execute(statement.returning(*key), rows)
     else:
         told = _told([table.c[name] for name in rows[0]], rows)
-        statement = postgresql.insert(table).from_select([*rows[0]], select(*told.c))
+        statement = new.from_select([*rows[0]], select(*told.c))
         statement = statement.on_conflict_do_nothing(index_elements=[*key])
         inserted = session.execute(statement.returning(*key))
     return {tuple(row) for row in inserted}

@@ -57,14 +57,8 @@ def add(session: Session, worker: str, told: Iterable[tuple[Claim, Outcome]]) ->
     places = sorted({(campaign_id, lane) for campaign_id, lane, _ in sums})
     if not places:
         return
-    _ADD.run_each(
-        session,
-        [
-            {"campaign_id": campaign_id, "lane": lane, "worker": worker}
-            | {name: sums[campaign_id, lane, name] for name in _COUNTED}
-            for campaign_id, lane in places
-        ],
-    )
+    rows = [(*place, *(sums[*place, name] for name in _COUNTED)) for place in places]
+    _ADD.run_each(session, ("campaign_id", "lane", *_COUNTED), rows, worker=worker)
 
 
 def _added(dialect: Dialect) -> Insert:
