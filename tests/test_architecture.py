@@ -51,7 +51,6 @@ CONFINED = {
         "mailer.delivery.ledger",
         "mailer.delivery.orphans",
         "mailer.delivery.plan",
-        "mailer.delivery.ranges",
         "mailer.delivery.refusals",
     ),
 }

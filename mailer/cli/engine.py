@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
+import gc
 import logging
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from mailer.cli.runtime import Runtime
-from mailer.delivery.domains.find import LaneFinder
-from mailer.delivery.domains.mx import SystemResolver
-from mailer.delivery.send import Sender
-from mailer.feedback.apply import apply_waiting
-from mailer.feedback.outgoing.teller import Teller
-from mailer.notice.course import tell_of_course
-from mailer.notice.owner import tell_of_pauses
-from mailer.notice.stalled import StallWatch
 from mailer.queue.actors import Waker
 from mailer.queue.broker import make_broker
-from mailer.queue.clock import Clock
+
+if TYPE_CHECKING:
+    from mailer.cli.clockwork import Clockwork
+    from mailer.delivery.send import Sender
 
 log = logging.getLogger(__name__)
+
+#: M_ARENA_MAX of glibc's malloc.h.
+_ARENAS = -8
 
 
 class Engine:
@@ -34,34 +34,26 @@ class Engine:
     def __init__(self, runtime: Runtime, *, sends: bool, ticks: bool) -> None:
         self._threads: list[threading.Thread] = []
         self._failed = threading.Event()
-        self._sender = self._make_sender(runtime) if sends else None
+        self._sender = _make_sender(runtime) if sends else None
         offer = self._sender.offer if self._sender else _nobody
         self._waker = Waker(make_broker(runtime.settings.broker_url), offer)
-        self._clock = self._make_clock(runtime) if ticks else None
-        looks = ticks and runtime.settings.sending.mx_lookups
-        self._finder = _make_finder(runtime) if looks else None
-        self._teller = _make_teller(runtime) if ticks else None
+        self._clockwork = _clockwork(runtime, self._waker) if ticks else None
 
     def start(self) -> None:
         """Start the threads; returns at once."""
+        _share_heap()
+        _forget_imports()
         if self._sender is not None:
             self._waker.start()
             self._run("sender", lambda: _run_loop(self._sender))
-        if self._clock is not None:
-            self._run("clock", self._clock.run)
-        if self._finder is not None:
-            self._run("lanes", self._finder.run)
-        if self._teller is not None:
-            self._run("news", self._teller.run)
+        if self._clockwork is not None:
+            for name, loop in self._clockwork.loops().items():
+                self._run(name, loop)
 
     def stop(self) -> None:
         """Let what flies land, then return; nothing becomes unknown by this."""
-        if self._clock is not None:
-            self._clock.stop()
-        if self._finder is not None:
-            self._finder.stop()
-        if self._teller is not None:
-            self._teller.stop()
+        if self._clockwork is not None:
+            self._clockwork.stop()
         if self._sender is not None:
             self._sender.stop()
         for thread in self._threads:
@@ -86,42 +78,31 @@ class Engine:
         thread.start()
         self._threads.append(thread)
 
-    def _make_sender(self, runtime: Runtime) -> Sender:
-        return Sender(settings=runtime.settings, database=runtime.database, keyring=runtime.keyring)
 
-    def _make_clock(self, runtime: Runtime) -> Clock:
-        def apply_feedback(now: datetime) -> int:
-            return apply_waiting(runtime.database, runtime.keyring, now=now)
+def _make_sender(runtime: Runtime) -> Sender:
+    from mailer.delivery.send import Sender
 
-        stalls = StallWatch(
-            database=runtime.database,
-            keyring=runtime.keyring,
-            after=timedelta(seconds=runtime.settings.sending.stalled_after),
-        )
-
-        def tell_owners(now: datetime) -> int:
-            told = tell_of_pauses(runtime.database, runtime.keyring, now=now)
-            return told + tell_of_course(runtime.database, runtime.keyring, now=now)
-
-        return Clock(
-            database=runtime.database,
-            sending=runtime.settings.sending,
-            wake=self._waker.wake,
-            apply_feedback=apply_feedback,
-            tell_owners=tell_owners,
-            fuse=runtime.settings.fuse,
-            look_after=stalls.look,
-        )
+    return Sender(settings=runtime.settings, database=runtime.database, keyring=runtime.keyring)
 
 
-def _make_finder(runtime: Runtime) -> LaneFinder:
-    return LaneFinder(database=runtime.database, resolver=SystemResolver())
+def _clockwork(runtime: Runtime, waker: Waker) -> Clockwork:
+    # A worker does without, and is smaller by a third.
+    from mailer.cli.clockwork import wind_up
+
+    return wind_up(runtime, waker.wake)
 
 
-def _make_teller(runtime: Runtime) -> Teller:
-    return Teller(
-        database=runtime.database, keyring=runtime.keyring, settings=runtime.settings.outgoing
-    )
+def _forget_imports() -> None:
+    """Leave what was made by importing out of garbage collections: it stays for good."""
+    gc.collect()
+    gc.freeze()
+
+
+def _share_heap() -> None:
+    """Let threads share one heap where there is glibc, which else makes one for each: messages
+    that go from thread to thread would leave all of them large."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(_ARENAS, 1)
 
 
 def _nobody(chunk_id: int) -> None:
@@ -154,7 +135,7 @@ class Signalled:
             time.sleep(0.1)
 
 
-@contextmanager
+@contextlib.contextmanager
 def until_signalled() -> Iterator[Signalled]:
     """Notice SIGTERM and SIGINT instead of ending; a second signal ends the process at once."""
     signalled = Signalled()
