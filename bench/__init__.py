@@ -6,6 +6,9 @@
     peers     smtplib and aiosmtplib                 limits    openssl, bare INSERT
     stages    compose alone, ledger alone            rendering an issue, once for all readers
     report    figures -> page and plot               people    in and out: docs/benchmarks-people.md
+    targets   the figures held to targets            gopeer    Go's net/smtp; smtpsource: Postfix's
+    handing   finished messages, our own fleet       proxy     a line that takes its time
+    crowd     a million people                       certificate   for a sink with TLS
 
 Machines are shared and their speed moves: trust ratios within one run, and CPU over time.
 """

@@ -13,6 +13,7 @@ from sqlalchemy import func, insert, select, text, update
 
 from bench import content
 from bench.cpu import used_by_family
+from bench.crowd import made_up
 from mailer.campaign.model import CampaignState
 from mailer.campaign.queries import start_due
 from mailer.campaign.schedule import schedule
@@ -67,8 +68,33 @@ class Ground:
         with self.database.write() as session:
             session.execute(text("ANALYZE"))
 
+    def add_many_people(self, count: int) -> None:
+        """The same, written by the database itself: their hashes are made up."""
+        with self.database.write() as session:
+            for statement in made_up(count, self.newsletter.id, sqlite=self.database.is_sqlite):
+                session.execute(text(statement))
+        with self.database.write() as session:
+            session.execute(text("ANALYZE"))
+
+    def vacuum(self) -> None:
+        """Clear away what was deleted (PostgreSQL)."""
+        with self.database.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM"))
+
     def plan_campaign(self, issue: str) -> int:
         """Write the snapshot of a campaign and leave it paused; gives its id."""
+        campaign = self.empty_campaign(issue)
+        plan(
+            self.database,
+            campaign,
+            now=datetime.now(UTC),
+            chunk_size=SendingSettings().chunk_size,
+        )
+        self.set_state(campaign, CampaignState.PAUSED)
+        return campaign
+
+    def empty_campaign(self, issue: str) -> int:
+        """A campaign that is due and has no snapshot yet; gives its id."""
         now = datetime.now(UTC)
         rendered = content.rendering(issue)
         with self.database.write() as session:
@@ -82,8 +108,6 @@ class Ground:
                 now=now,
             )
             start_due(session, now=now, late_after=timedelta(hours=1))
-        plan(self.database, campaign, now=now, chunk_size=SendingSettings().chunk_size)
-        self.set_state(campaign, CampaignState.PAUSED)
         return campaign
 
     def set_state(self, campaign: int, state: CampaignState) -> None:

@@ -25,3 +25,17 @@ def course(recipients: int, folder: Path, sink: Sink, *, processes: int) -> Memo
                 time.sleep(0.1 if recipients <= 10_000 else 0.5)
                 seen.append((ground.durable(), max(resident(worker) for worker in workers)))
     return Memory(recipients=recipients, course=seen, peak=max(mib for _, mib in seen))
+
+
+def of_one(recipients: int, sent: int, folder: Path, sink: Sink) -> float:
+    """Peak MiB of one worker that sends so many of a list, on SQLite."""
+    peak = 0.0
+    with on_sqlite(folder, f"one-{recipients}") as ground:
+        ground.add_many_people(recipients)
+        campaign = ground.plan_campaign("en")
+        with working(ground, sink, Signature.NONE, 1) as workers:
+            ground.set_state(campaign, CampaignState.SENDING)
+            while ground.durable() < min(sent, recipients):
+                time.sleep(0.2)
+                peak = max(peak, resident(workers[0]))
+    return peak

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import aiosmtplib
 
-from bench.model import Window
+from bench import content
+from bench.model import Signature, Window
 from mailer.delivery.model import Message
 
 #: By name, what they do. As many connections as a worker opens where a library can use them.
@@ -40,6 +41,14 @@ def write_messages(messages: Sequence[Message], file: Path) -> None:
     file.write_text(
         json.dumps([(m.envelope_from, m.envelope_to, m.content.decode("ascii")) for m in messages])
     )
+
+
+def write_finished(folder: Path, count: int = 200) -> tuple[Path, int]:
+    """Write so many finished messages of the sample issue; gives the file and a message's size."""
+    made_by = content.composer(content.rendering("en"), Signature.NONE, folder)
+    messages = content.messages(made_by, count)
+    write_messages(messages, folder / "finished.json")
+    return folder / "finished.json", len(messages[0].content)
 
 
 def _read(file: Path) -> Iterator[tuple[str, str, bytes]]:

@@ -36,8 +36,8 @@ FULL = Extent(
     rounds=3,
     seconds=1.5,
     stage_seconds=0.5,
-    people=60_000,
-    lists=(1_000, 100_000),
+    people=90_000,
+    lists=(1_000, 20_000),
     cases=(
         ("SQLite", "en", Signature.NONE, 1),
         ("SQLite", "en", Signature.NONE, 2),

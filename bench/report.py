@@ -30,8 +30,16 @@ each window is in the midst of a campaign, after the first {warm} copies.
 """
 
 
-def page(figures: Figures, *, quick: bool) -> str:
-    """The page in Markdown."""
+_TARGETS = """\
+A ratio is that of one round, its two sides measured one after the other. `make bench` measures all;
+`python -m bench --only rsa` (or `unsigned`, `transport`, `far`, `tls`, `memory`, `database`,
+`snapshot`) one. What a figure that is missed is made of, and what was tried, stands in
+[speed.md](speed.md).
+"""
+
+
+def page(figures: Figures, targets: str, *, quick: bool) -> str:
+    """The page in Markdown; `targets` is the table of figures that are held to something."""
     rounds = max(len(windows) for windows in figures.peers.values())
     parts = [
         _INTRO.format(
@@ -41,6 +49,9 @@ def page(figures: Figures, *, quick: bool) -> str:
             warm=200,
             machine=_machine(figures),
         ),
+        "## Figures held to targets\n",
+        targets,
+        _TARGETS,
         "## End to end\n",
         _end_to_end(figures),
         "## Two processes\n",

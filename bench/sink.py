@@ -19,6 +19,7 @@ class Sink:
 
     port: int
     kind: str
+    tls: str = "auto"
 
 
 @contextmanager

@@ -7,25 +7,16 @@ Postfix's `smtp-source`, which is C and writes one message over and over.
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
-import shutil
-import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
-from bench import content, handing, peers, proxy
+from bench import handing, peers, proxy, smtpsource
 from bench import sink as fast_sink
+from bench.certificate import write_certificate
 from bench.handing import Manner
-from bench.model import Signature, Spread, Window
+from bench.model import Spread, Window
 from mailer.delivery.smtp import Way
 from tests.services import sink as chunking_sink
 
@@ -52,7 +43,7 @@ def main() -> None:
     seen: dict[str, list[Window]] = {}
     with tempfile.TemporaryDirectory(prefix="pressrun-transport-") as name:
         folder = Path(name)
-        finished, size = _write_finished(folder)
+        finished, size = peers.write_finished(folder)
         for figures in _measure(folder, finished, size, rounds=rounds, count=count):
             for what, window in figures.items():
                 seen.setdefault(what, []).append(window)
@@ -63,7 +54,7 @@ def _measure(
     folder: Path, finished: Path, size: int, *, rounds: int, count: int
 ) -> list[dict[str, Window]]:
     log = folder / "sink.jsonl"
-    pem = _certificate(folder)
+    pem = write_certificate(folder)
     with (
         fast_sink.running(folder) as postfix,
         chunking_sink.running(log) as (chunking, _),
@@ -83,10 +74,10 @@ def _table(
 
     pipelined, chunked = Manner(way=Way.PIPELINED), Manner(way=Way.CHUNKED)
     return {
-        "smtp-source (C), DATA": lambda: _smtp_source(ports.postfix, size, count),
+        "smtp-source (C), DATA": lambda: smtpsource.run(ports.postfix, size, count),
         "aiosmtplib sendmail": lambda: peers.run("aiosmtplib", ports.postfix, 1.5, finished),
         "ours, DATA": ours(ports.postfix, count, pipelined),
-        "smtp-source (C), DATA, chunking sink": lambda: _smtp_source(ports.chunking, size, count),
+        "smtp-source (C), DATA, chunking sink": lambda: smtpsource.run(ports.chunking, size, count),
         "ours, DATA, chunking sink": ours(ports.chunking, count, pipelined),
         "ours, BDAT, chunking sink": ours(ports.chunking, count, chunked),
         "ours, BDAT, TLS": ours(ports.tls, count, Manner(way=Way.CHUNKED, tls="implicit")),
@@ -100,58 +91,6 @@ def _table(
             ports.far, max(500, count // 2), Manner(way=Way.CHUNKED, connections=1)
         ),
     }
-
-
-def _write_finished(folder: Path) -> tuple[Path, int]:
-    content.write_keys(folder)
-    made_by = content.composer(content.rendering("en"), Signature.NONE, folder)
-    messages = content.messages(made_by, 200)
-    assert all(message.dot_free for message in messages)
-    peers.write_messages(messages, folder / "finished.json")
-    return folder / "finished.json", len(messages[0].content)
-
-
-def _smtp_source(port: int, size: int, count: int) -> Window:
-    """Run Postfix's client, and ask the system what CPU it used."""
-    program = shutil.which("smtp-source", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if program is None:
-        raise SystemExit("smtp-source is missing; it comes with Postfix: apt-get install postfix")
-    command = [program, "-d", "-s", "8", "-m", str(count), "-l", str(size), f"127.0.0.1:{port}"]
-    began = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"smtp-source failed with {process.returncode}")
-    seconds = time.monotonic() - began
-    return Window(messages=count, seconds=seconds, cpu=used.ru_utime + used.ru_stime)
-
-
-def _certificate(folder: Path) -> Path:
-    """A key and its own certificate, which nobody trusts."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "sink.pem"
-    file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return file
 
 
 def _tell(seen: dict[str, list[Window]]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions
     from rich.progress import Progress
 
 #: Exit codes: 0 done, 1 the job failed, 2 the user's mistake.
@@ -40,6 +40,16 @@ class Voice:
     def is_terminal(self) -> bool:
         """Whether a person reads along."""
         return self.console.is_terminal
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return self.console.width
+
+    @property
+    def options(self) -> ConsoleOptions:
+        """What the terminal can show."""
+        return self.console.options
 
     def print(self, *words: object, **options: Any) -> None:
         """Write, as `Console.print` does."""

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.usefixtures("postgres_server")
 def test_the_short_form_writes_the_page_and_its_plot(tmp_path: Path) -> None:
     done = subprocess.run(
@@ -30,6 +30,10 @@ def test_the_short_form_writes_the_page_and_its_plot(tmp_path: Path) -> None:
         "SQLite en RSA-2048 2",
         "PostgreSQL zh unsigned 1",
     ]
+    held = page.partition("## Figures held to targets\n")[2].partition("\n## ")[0]
+    assert "it failed" not in held
+    for figure in ("transport", "database, SQLite", "database, PostgreSQL", "snapshot of", "rsa"):
+        assert f"| {figure}" in held
     assert [row.split()[0] for row in rows(page, "Memory")] == ["200", "600"]
     assert "bare INSERT" in page
     assert [row.split()[0] for row in rows(page, "Rendering an issue")] == ["en", "zh"]
