@@ -108,8 +108,7 @@ def _appended(dialect: Dialect) -> Insert:
         for name in (*_COMMON, "recorded_at")
     ]
     # SQLite takes an ON CONFLICT behind a SELECT without WHERE for a join's condition.
-    told = select(*own.c, *common).where(true())
-    names = [column.name for column in told.selected_columns]
+    told, names = select(*own.c, *common).where(true()), [c.name for c in (*own.c, *common)]
     return upsert_for(dialect, outcomes).from_select(names, told).on_conflict_do_nothing()
 
 
@@ -239,8 +238,8 @@ def settle(session: Session, delivery_id: int, *, at: datetime, evidence: str) -
 def _settle_heard_of(session: Session, decisions: Sequence[Decision], *, now: datetime) -> None:
     """What was told of copies whose reply was still waited for says that they had left."""
     ids = [d.outcome.delivery_id for d in decisions if d.outcome.verdict is Verdict.UNKNOWN]
-    if not ids:
-        return  # before the statement is put together, which costs as much as two others
+    if not ids:  # for most batches, and to put the statement together costs as much as two others
+        return
     heard = select(deliveries.c.id).where(deliveries.c.id.in_(ids), orphans.heard_of())
     for delivery_id in sorted(session.execute(heard).scalars()):
         settle(session, delivery_id, at=now, evidence="it was heard of before its reply was missed")
