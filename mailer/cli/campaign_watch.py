@@ -186,8 +186,13 @@ def cancel(campaign_id: Id, yes: Yes = False) -> None:
     )
     with here.database.write() as session:
         campaign_queries.cancel(session, campaign_id, now=datetime.now(UTC))
-    with here.database.write() as session:
-        while ledger.cancel_waiting(session, campaign_id, now=datetime.now(UTC)):
-            pass
+    while _close_some(here, campaign_id):
+        pass
     _campaign, balance = _look(here, campaign_id)
     say(f"campaign {campaign_id} is cancelled: {_line(balance)}")
+
+
+def _close_some(here: Runtime, campaign_id: int) -> int:
+    # A transaction for a few chunks: workers that write meanwhile wait no longer than that.
+    with here.database.write() as session:
+        return ledger.cancel_waiting(session, campaign_id, now=datetime.now(UTC))

@@ -323,19 +323,20 @@ def resend_unknown(session: Session, *, now: datetime, not_before: datetime) -> 
 def cancel_waiting(session: Session, campaign_id: int, *, now: datetime, limit: int = 20) -> int:
     """Close the waiting copies of a cancelled campaign, up to `limit` chunks; gives how many
     chunks were closed: call again until it is 0."""
-    due = [
-        *session.execute(
-            select(chunks.c.id)
-            .join(campaigns, campaigns.c.id == chunks.c.campaign_id)
-            .where(
-                chunks.c.campaign_id == campaign_id,
-                chunks.c.due_at.is_not(None),
-                campaigns.c.state == CampaignState.CANCELLED,
-                chunks.c.lease_until.is_(None) | (chunks.c.lease_until <= now),
-            )
-            .limit(limit)
-        ).scalars()
-    ]
+    let_go = (
+        select(chunks.c.id)
+        .join(campaigns, campaigns.c.id == chunks.c.campaign_id)
+        .where(
+            chunks.c.campaign_id == campaign_id,
+            chunks.c.due_at.is_not(None),
+            campaigns.c.state == CampaignState.CANCELLED,
+            chunks.c.lease_until.is_(None) | (chunks.c.lease_until <= now),
+        )
+        .order_by(chunks.c.id)
+        .limit(limit)
+    )
+    # Whoever puts a copy of one off meanwhile has done so, or waits for us (PostgreSQL).
+    due = [*session.execute(let_go.with_for_update(of=chunks)).scalars()]
     if not due:
         return 0
     session.execute(
@@ -346,21 +347,16 @@ def cancel_waiting(session: Session, campaign_id: int, *, now: datetime, limit: 
         )
         .values(state=orphans.unless_unknown(DeliveryState.CANCELLED), due_at=None, changed_at=now)
     )
-    # What its worker left behind without an outcome may or may not have left.
-    for chunk_id in due:
-        _orphans_of_cancelled(session, chunk_id, now=now)
-    session.execute(update(chunks).where(chunks.c.id.in_(due)).values(due_at=None))
-    return len(due)
-
-
-def _orphans_of_cancelled(session: Session, chunk_id: int, *, now: datetime) -> None:
-    token = session.execute(
+    closed = session.execute(
         update(chunks)
-        .where(chunks.c.id == chunk_id)
-        .values(token=chunks.c.token + 1)
-        .returning(chunks.c.token)
-    ).scalar_one()
-    orphans.give_up_orphans(session, chunk_id, token, now=now)
+        .where(chunks.c.id.in_(due))
+        .values(due_at=None, token=chunks.c.token + 1)
+        .returning(chunks.c.id, chunks.c.token)
+    ).all()
+    # What its worker left behind without an outcome may or may not have left.
+    for chunk in closed:
+        orphans.give_up_orphans(session, chunk.id, chunk.token, now=now)
+    return len(due)
 
 
 def finish_complete(session: Session, *, now: datetime) -> list[int]:

@@ -55,7 +55,8 @@ def plan(
 ) -> None:
     """Write the whole snapshot of a campaign that is in `planning`, range by range.
 
-    Stops early where the campaign is paused or cancelled meanwhile; going on later is safe.
+    Stops early where the campaign is paused or cancelled meanwhile, or an earlier one that it
+    depends on is being closed; going on later is safe.
     """
     with database.write() as session:
         _fix_bound(session, campaign_id)
@@ -85,7 +86,7 @@ def _plan_range(
             .where(campaigns.c.id == campaign_id, campaigns.c.state == CampaignState.PLANNING)
             .with_for_update()
         ).first()
-        if row is None:
+        if row is None or _an_earlier_one_is_closing(session, row):
             return False
         try:
             chosen = _chosen(session, row.segment, row.snapshot_at or now)
@@ -118,6 +119,24 @@ def _plan_range(
             .values(snapshot_cursor=upto, audience=campaigns.c.audience + added, alive_at=now)
         )
         return True
+
+
+def _an_earlier_one_is_closing(session: Session, row) -> bool:  # type: ignore[no-untyped-def]
+    """Whether a cancelled campaign of the same issue has copies that wait or fly yet.
+
+    Nobody can tell who has one of it until its workers have let go: who waits gets none there
+    and must have one here, and who is flying may have one after all.
+    """
+    earlier = [*row.leave_out, *([] if row.corrects is None else [row.corrects])]
+    if not earlier:
+        return False
+    closing = exists().where(
+        campaigns.c.id.in_(earlier),
+        campaigns.c.state == CampaignState.CANCELLED,
+        chunks.c.campaign_id == campaigns.c.id,
+        chunks.c.due_at.is_not(None),
+    )
+    return bool(session.execute(select(closing)).scalar_one())
 
 
 def add_joined(

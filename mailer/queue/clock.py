@@ -68,7 +68,7 @@ class Clock:
         self._stopping.set()
 
     def tick(self) -> None:
-        """One round: late, due, planned, woken, cancelled, finished, reported, stalled."""
+        """One round: late, due, cancelled, planned, woken, finished, reported, stalled."""
         now = self._now()
         late_after = timedelta(seconds=self._sending.late_after)
         with self._database.write() as session:
@@ -80,11 +80,12 @@ class Clock:
                 )
             campaign_queries.start_due(session, now=now, late_after=late_after)
             late.keep_alive(session, now=now, late_after=late_after)
+        # First: who is to get the next campaign of an issue depends on who has none of the last.
+        self._close_cancelled(now)
         self._plan(now)
         self._watch_fuses(now)
         self._tell_owners(now)
         self._wake_chunks(now)
-        self._close_cancelled(now)
         with self._database.write() as session:
             ledger.resend_unknown(session, now=now, not_before=now - self._may_be_under_way)
             for campaign_id in ledger.finish_complete(session, now=now):
@@ -127,9 +128,13 @@ class Clock:
 
     def _close_cancelled(self, now: datetime) -> None:
         for campaign in self._in(CampaignState.CANCELLED):
-            with self._database.write() as session:
-                while ledger.cancel_waiting(session, campaign.id, now=now):
-                    pass
+            while self._close_some(campaign.id, now):
+                pass
+
+    def _close_some(self, campaign_id: int, now: datetime) -> int:
+        # A transaction for a few chunks: whoever writes meanwhile waits no longer than that.
+        with self._database.write() as session:
+            return ledger.cancel_waiting(session, campaign_id, now=now)
 
     def _in(self, state: CampaignState) -> list[Campaign]:
         with self._database.read() as session:

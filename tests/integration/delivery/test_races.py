@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, select
 
+from mailer.campaign import queries as campaign_queries
 from mailer.campaign import schedule as scheduling
 from mailer.campaign.model import CampaignState
 from mailer.delivery import gate, grants, ledger
@@ -200,6 +201,31 @@ def test_finish_races(pg: World, order):
 
     _at_once(world, *((back, fin) if order == "ab" else (fin, back)))
     assert world.state(one) != CampaignState.FINISHED
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_a_copy_put_off_while_its_cancelled_campaign_is_closed(pg: World, order):
+    world = pg
+    world.add_people("a@example.com")
+    one = world.add_campaign()
+    world.plan(one)
+    world.pass_gate(world.claim(lease=1), ids := world.ids(one))
+    with world.database.write() as s:
+        campaign_queries.cancel(s, one, now=world.now)
+    world.now += timedelta(seconds=2)
+
+    def late(s):
+        told = world.outcome(ids[0], Verdict.DEFERRED, code=451)
+        ledger.record_outcomes(s, [decide(told, first_at=world.now, policy=POLICY)], now=world.now)
+
+    def close(s):
+        ledger.cancel_waiting(s, one, now=world.now)
+
+    _at_once(world, *((late, close) if order == "ab" else (close, late)))
+    with world.database.write() as s:
+        close(s)
+    assert world.states(one) == ["cancelled"]
+    assert _due(world) == [None]
 
 
 def test_finish_races_with_add_joined(pg: World):
