@@ -115,7 +115,8 @@ def correct(
     """Freeze a correction, for exactly those who have the original; gives the campaign's id.
 
     Raises CampaignRefused where the original may still reach somebody, is no issue, has the
-    same content, or is so old that nobody can tell who has it.
+    same content, or is so old that nobody can tell who has it; AlreadyScheduled where this
+    content corrects it already.
     """
     why = _uncorrectable(original, rendering)
     if why:
@@ -126,6 +127,7 @@ def correct(
         issue_number=original.issue_number,
         checksum=rendering.checksum,
     )
+    begun = begun_corrections(original.id, earlier, checksum=rendering.checksum)
     return queries.add(
         session,
         rendering,
@@ -137,9 +139,27 @@ def correct(
         due_at=now,
         timezone=newsletter.timezone,
         corrects=original.id,
+        leave_out=begun,
         tracking=newsletter.tracking,
         now=now,
     )
+
+
+def begun_corrections(
+    original_id: int, earlier: list[Campaign], *, checksum: str
+) -> tuple[int, ...]:
+    """The cancelled corrections of a campaign with this content, whose readers have it already.
+
+    Raises AlreadyScheduled where one is not cancelled: everybody would get it twice.
+    """
+    same = [one for one in earlier if one.corrects == original_id and one.checksum == checksum]
+    for one in same:
+        if one.state is not CampaignState.CANCELLED:
+            raise AlreadyScheduled(
+                f"campaign {one.id} ({one.state}) corrects campaign {original_id} with this very"
+                " content already: everybody would get it twice"
+            )
+    return tuple(one.id for one in same if one.snapshot_at)
 
 
 def _uncorrectable(original: Campaign, rendering: Rendering) -> str | None:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from mailer.campaign import queries
 from mailer.campaign.model import Campaign, CampaignKind, CampaignState
 from mailer.campaign.replace.queries import swap
-from mailer.campaign.schedule import Edition, edition_of
+from mailer.campaign.schedule import Edition, begun_corrections, edition_of
 from mailer.errors import CampaignRefused
 from mailer.render.model import Rendering
 from subscribers.model import Newsletter
@@ -44,9 +44,10 @@ def replace(
         if one.id != seen.id
     ]
     if seen.corrects is not None:
-        # It goes to those who have the original: nobody is left out, whatever else they have.
+        # It goes to those who have the original, whatever else they have but for itself.
+        begun = begun_corrections(seen.corrects, others, checksum=rendering.checksum)
         following = max((one.edition for one in others), default=-1) + 1
-        edition = Edition(number=following, leave_out=())
+        edition = Edition(number=following, leave_out=begun)
     else:
         edition = edition_of(others, again=seen.edition > 0)
     if not swap(

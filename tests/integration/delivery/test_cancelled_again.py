@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select
 
 from mailer.campaign import queries as campaign_queries
@@ -13,6 +14,7 @@ from mailer.delivery import gate, ledger
 from mailer.delivery.model import Verdict
 from mailer.delivery.retry import Decision
 from mailer.delivery.tables import deliveries
+from mailer.errors import AlreadyScheduled
 from mailer.queue.clock import Clock
 from mailer.settings import SendingSettings
 from subscribers.queries import newsletter
@@ -121,3 +123,41 @@ def test_a_correction_reaches_whose_copy_was_flying_when_the_old_one_was_cancell
         gate.release(session, claim, now=world.now, not_before=world.now)
     clock(world).tick()
     assert people_of(world, two) == people[:1]
+
+
+def test_the_same_correction_is_sent_once(world: World) -> None:
+    world.add_people("a@example.com")
+    one = world.add_campaign()
+    world.plan(one)
+    world.pass_gate(world.claim(), world.ids(one))
+    record(world, world.ids(one)[0], Verdict.SENT)
+    cancel(world, one)
+    two = correct(world, one)
+    with pytest.raises(AlreadyScheduled, match=f"campaign {two}"):
+        correct(world, one)
+    world.plan(two)
+    with pytest.raises(AlreadyScheduled, match=f"campaign {two}"):
+        correct(world, one)
+    correct(world, one, "Corrected once more")
+
+
+def test_a_correction_that_was_cancelled_half_way_goes_to_the_others(world: World) -> None:
+    people = world.add_people("a@example.com", "b@example.com")
+    one = world.add_campaign()
+    world.plan(one)
+    world.pass_gate(world.claim(), world.ids(one))
+    for delivery_id in world.ids(one):
+        record(world, delivery_id, Verdict.SENT)
+    cancel(world, one)
+    world.now += timedelta(seconds=61)
+    clock(world).tick()
+    two = correct(world, one)
+    world.plan(two)
+    claim = world.claim(lease=1)
+    world.pass_gate(claim, world.ids(two)[:1])
+    record(world, world.ids(two)[0], Verdict.SENT)
+    cancel(world, two)
+    three = correct(world, one)
+    world.now += timedelta(seconds=2)
+    clock(world).tick()
+    assert people_of(world, three) == people[1:]
