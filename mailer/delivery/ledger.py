@@ -237,7 +237,8 @@ def settle(session: Session, delivery_id: int, *, at: datetime, evidence: str) -
 
 def _settle_heard_of(session: Session, decisions: Sequence[Decision], *, now: datetime) -> None:
     """What was told of copies whose reply was still waited for says that they had left."""
-    ids = [d.outcome.delivery_id for d in decisions if d.outcome.verdict is Verdict.UNKNOWN]
+    # Put off or refused, too: an earlier try may be unknown, and be heard of while this one flew.
+    ids = [d.outcome.delivery_id for d in decisions if d.outcome.verdict is not Verdict.SENT]
     if not ids:  # for most batches, and to put the statement together costs as much as two others
         return
     heard = select(deliveries.c.id).where(deliveries.c.id.in_(ids), orphans.heard_of())
