@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
@@ -41,17 +42,18 @@ class AudienceCount:
 
 
 def mailable(
-    newsletter_id: int | ColumnElement[int], *, at_once: bool = False
+    newsletter_id: int | ColumnElement[int], *, at_once: bool = False, at: datetime | None = None
 ) -> ColumnElement[bool]:
     """The condition, over `subscribers` joined with their `subscriptions`, to be mailed.
 
-    `at_once`: it is asked of everybody in one statement, not of a few.
+    `at_once`: it is asked of everybody in one statement, not of a few. `at`: whose pause is over
+    then; None: by the database's own clock, which goes on between two statements.
     """
     suppressed = _all_suppressed if at_once else _suppressed
     return and_(
         subscriptions.c.newsletter_id == newsletter_id,
         subscriptions.c.status == Status.ACTIVE,
-        ~_paused(),
+        ~_paused(at),
         subscribers.c.address.is_not(None),
         ~suppressed(newsletter_id),
     )
@@ -163,10 +165,10 @@ def _reason(newsletter_id: int | ColumnElement[int]) -> ColumnElement[str]:
     )
 
 
-def _paused() -> ColumnElement[bool]:
-    # The database's own clock: whoever asks is a statement, and has no other.
+def _paused(at: datetime | None = None) -> ColumnElement[bool]:
+    # Else the database's own clock: whoever asks is a statement, and has no other.
     until = subscriptions.c.paused_until
-    return and_(until.is_not(None), until > func.current_timestamp())
+    return and_(until.is_not(None), until > (func.current_timestamp() if at is None else at))
 
 
 def _suppressed(newsletter_id: int | ColumnElement[int]) -> ColumnElement[bool]:

@@ -107,6 +107,7 @@ def _plan_range(
             row.snapshot_cursor,
             row.snapshot_bound,
             min(size, row.canary_size) if canary else size,
+            at=row.snapshot_at or now,
         )
         # One past the last id of this range; the bound where no more than a range is left.
         upto = session.execute(select(func.max(who.c.id))).scalar_one()
@@ -207,7 +208,7 @@ def _strangers(  # type: ignore[no-untyped-def]
         )
     ).scalars()
     leave_out = row.leave_out if row.corrects is not None else [*{*row.leave_out, *others}]
-    return _who(row.newsletter_id, chosen, leave_out, cursor, 2**62, size)
+    return _who(row.newsletter_id, chosen, leave_out, cursor, 2**62, size, at=now)
 
 
 def _has_copy_of(campaign_id: int) -> ColumnElement[bool]:
@@ -233,6 +234,8 @@ def _who(  # type: ignore[no-untyped-def]
     cursor: int,
     bound: int,
     size: int | None,
+    *,
+    at: datetime,
 ):
     """The next `size` people who may receive: id, hash, lane and time zone."""
     people = (
@@ -253,7 +256,8 @@ def _who(  # type: ignore[no-untyped-def]
         .where(
             subscribers.c.id > cursor,
             subscribers.c.id <= bound,
-            audience.mailable(newsletter_id),
+            # All statements about a range must see the same people.
+            audience.mailable(newsletter_id, at=at),
             chosen,
         )
         .order_by(subscribers.c.id)
