@@ -14,10 +14,12 @@ from sqlalchemy import (
     case,
     exists,
     func,
+    literal,
     null,
     or_,
     select,
     true,
+    union_all,
     update,
 )
 from sqlalchemy.orm import Session
@@ -27,11 +29,10 @@ from mailer.campaign.lifecycle import Step as CampaignStep
 from mailer.campaign.model import CampaignKind, CampaignState
 from mailer.campaign.tables import campaigns
 from mailer.delivery import gate, lifecycle, orphans
-from mailer.delivery.archive import queries as archived
 from mailer.delivery.lifecycle import STEP_OF, Step
 from mailer.delivery.model import DeliveryState, Verdict
 from mailer.delivery.retry import Decision
-from mailer.delivery.tables import chunks, deliveries, outcomes
+from mailer.delivery.tables import chunks, deliveries, outcomes, rollups
 from subscribers.database import upsert, upsert_for
 from subscribers.given import among, give_rows, given_rows
 from subscribers.model import UnknownPolicy
@@ -43,6 +44,8 @@ from subscribers.tables import newsletters
 _RESEND_FOR = timedelta(hours=1)
 #: A campaign of notices takes new ones for a day of UTC; a day more leaves room for any clock.
 _NOTICES_FOR = timedelta(days=2)
+#: Stands for no state: how many there are in all.
+_AUDIENCE = "audience"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +58,8 @@ class Balance:
     @property
     def closed(self) -> bool:
         """Whether nothing waits or flies any more."""
-        return not any(
-            self.states.get(state, 0)
-            for state in (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.SENDING)
-        )
+        open_ones = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.SENDING)
+        return not any(self.states.get(state, 0) for state in open_ones)
 
     @property
     def balances(self) -> bool:
@@ -369,29 +370,29 @@ def finish_complete(session: Session, *, now: datetime) -> list[int]:
     # Two statements: the second sees what those wrote for whose lock the first had to wait.
     locked = select(campaigns.c.id).where(*done).order_by(campaigns.c.id).with_for_update()
     ids = [*session.execute(locked).scalars()]
-    finished = [
-        *session.execute(
-            update(campaigns)
-            .where(campaigns.c.id.in_(ids), *done)
-            .values(state=CampaignState.FINISHED, finished_at=now)
-            .returning(campaigns.c.id)
-        ).scalars()
-    ]
+    over_now = update(campaigns).where(campaigns.c.id.in_(ids), *done)
+    over_now = over_now.values(state=CampaignState.FINISHED, finished_at=now)
+    finished = [*session.execute(over_now.returning(campaigns.c.id)).scalars()]
     campaigns_queries.announce(session, NewsType.FINISHED, finished, now=now)
     return finished
 
 
 def balance(session: Session, campaign_id: int) -> Balance:
-    """How the audience of a campaign divides over the states."""
-    audience = session.execute(
-        select(campaigns.c.audience).where(campaigns.c.id == campaign_id)
-    ).scalar_one()
-    rows = session.execute(
-        select(deliveries.c.state, func.count().label("copies"))
+    """How the audience of a campaign divides over the states.
+
+    One statement: whoever plans, or rolls up, at this moment is seen everywhere or nowhere.
+    """
+    told = union_all(
+        select(literal(_AUDIENCE).label("state"), campaigns.c.audience.label("copies")).where(
+            campaigns.c.id == campaign_id
+        ),
+        select(deliveries.c.state, func.count())
         .where(deliveries.c.campaign_id == campaign_id)
-        .group_by(deliveries.c.state)
+        .group_by(deliveries.c.state),
+        select(rollups.c.state, rollups.c.copies).where(rollups.c.campaign_id == campaign_id),
     )
-    states = Counter({DeliveryState(row.state): row.copies for row in rows})
-    for rolled_up in archived.sums(session, campaign_id):
-        states[rolled_up.state] += rolled_up.copies
-    return Balance(audience=audience, states=dict(states))
+    sums: Counter[str] = Counter()
+    for state, copies in session.execute(told):
+        sums[state] += copies
+    audience = sums.pop(_AUDIENCE)
+    return Balance(audience=audience, states={DeliveryState(s): n for s, n in sums.items()})
