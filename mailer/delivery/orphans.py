@@ -86,6 +86,9 @@ _ORPHANED = Prepared(
             intents.c.attempt == deliveries.c.attempt,
             intents.c.token < bindparam("the_token"),
         )
+        # Who reports of one at this moment is waited for, so that it is known afterwards.
+        .order_by(deliveries.c.id)
+        .with_for_update(of=deliveries, key_share=True)
     )
 )
 

@@ -237,6 +237,10 @@ def _note(session: Session, news: Sequence[tuple[Event, Copy]], *, now: datetime
     unproved = {
         copy.delivery_id: event for event, copy in news if copy.state is not DeliveryState.SENT
     }
+    if unproved:
+        # One whose worker is missed, or misses its reply, in this moment becomes unknown first,
+        # or waits for us and then sees what was heard of it.
+        queries.hold_copies(session, unproved)
     for delivery_id, event in sorted(unproved.items()):
         evidence = f"{event.type} reported by {event.source}"
         ledger.settle(session, delivery_id, at=now, evidence=evidence)

@@ -119,15 +119,21 @@ def _copy(row: RowMapping) -> Copy:
     )
 
 
-def note_later(session: Session, later: Later, moments: Mapping[int, datetime]) -> None:
-    """Note what the world said of copies, and when, unless it said something graver."""
+def hold_copies(session: Session, delivery_ids: Collection[int]) -> None:
+    """Let nobody else move these copies until the transaction's end; later statements see what
+    those did who were first."""
     # In one order everywhere, so that two who do this never wait for each other.
     session.execute(
         select(deliveries.c.id)
-        .where(among(session, deliveries.c.id, moments))
+        .where(among(session, deliveries.c.id, delivery_ids))
         .order_by(deliveries.c.id)
         .with_for_update(key_share=True)
     )
+
+
+def note_later(session: Session, later: Later, moments: Mapping[int, datetime]) -> None:
+    """Note what the world said of copies, and when, unless it said something graver."""
+    hold_copies(session, moments)
     update_rows(
         session,
         deliveries,
