@@ -7,6 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import (
     Table,
+    and_,
+    case,
     exists,
     func,
     insert,
@@ -25,11 +27,14 @@ from mailer.delivery.tables import chunks, deliveries, intents, outcomes
 from mailer.migrations import schema
 from subscribers.database import metadata
 from subscribers.reason import Reason
+from subscribers.tables import newsletters
 
 assert schema
 
 #: Rows in one statement.
 AT_ONCE = 1000
+#: More copies than ever leave between two backups.
+GAP = 1_000_000_000
 #: Who is said to have let a copy fly of which only the lost part of the database could tell.
 WORKER = "before the restore"
 
@@ -77,6 +82,52 @@ def _count_on(session: Session) -> None:
         )
 
 
+def leave_a_gap(session: Session, *, now: datetime) -> None:
+    """Number new deliveries far behind all that were made after the backup.
+
+    Links and Return-Paths name a delivery by its number alone: the same number given to somebody
+    else would let readers of lost mail see, and end, what is a stranger's.
+    """
+    newsletter = session.execute(select(func.min(newsletters.c.id))).scalar_one()
+    if newsletter is None:
+        return
+    newest = session.execute(select(func.coalesce(func.max(deliveries.c.id), 0))).scalar_one()
+    if session.get_bind().dialect.name != "sqlite":
+        sequence = func.pg_get_serial_sequence("deliveries", "id")
+        session.execute(select(func.setval(sequence, newest + GAP)))
+        return
+    # SQLite goes on from the greatest number that there is: one that is nobody's.
+    placeholder = session.execute(
+        insert(campaigns)
+        .values(
+            kind=CampaignKind.TEST,
+            newsletter_id=newsletter,
+            edition=0,
+            checksum=f"restored-{newest + GAP}",
+            subject="(keeps the numbers given away before a restore)",
+            state=CampaignState.CANCELLED,
+            due_at=now,
+            timezone="UTC",
+            created_at=now,
+            finished_at=now,
+            alive_at=now,
+            audience=1,
+        )
+        .returning(campaigns.c.id)
+    ).scalar_one()
+    session.execute(
+        insert(deliveries).values(
+            id=newest + GAP,
+            campaign_id=placeholder,
+            kind=CampaignKind.TEST,
+            address_hash=bytes(16),
+            lane="other",
+            state=DeliveryState.CANCELLED,
+            changed_at=now,
+        )
+    )
+
+
 def pause_all(session: Session, *, made_at: datetime) -> list[int]:
     """Hold every issue that is not over: what became of it since is not known here.
 
@@ -96,11 +147,25 @@ def pause_all(session: Session, *, made_at: datetime) -> list[int]:
         ]
     )
     before_that = func.coalesce("; it was paused before: " + campaigns.c.pause_reason, "")
+    # Going on with it would send to people who may have theirs, with no entry that says so.
+    cut_off = and_(campaigns.c.snapshot_at.is_not(None), campaigns.c.planned_at.is_(None))
+    told = case(
+        (
+            cut_off,
+            "; its audience was not written to the end, and is closed now: `mailer campaign resend"
+            " --to joined-since` sends to those who are not in it",
+        ),
+        else_="",
+    )
     return sorted(
         session.execute(
             update(campaigns)
             .where(waiting, campaigns.c.kind == CampaignKind.ISSUE)
-            .values(state=CampaignState.PAUSED, pause_reason=literal(words) + before_that)
+            .values(
+                state=CampaignState.PAUSED,
+                pause_reason=literal(words) + told + before_that,
+                planned_at=case((cut_off, made_at), else_=campaigns.c.planned_at),
+            )
             .returning(campaigns.c.id)
         ).scalars()
     )

@@ -71,6 +71,7 @@ def fill(
                 " database, or move this one away first"
             )
         queries.copy(source, session, told=told)
+        queries.leave_a_gap(session, now=now)
         paused = queries.pause_all(session, made_at=made_at)
         doubted = queries.doubt_waiting(session, made_at=made_at, now=now)
     return Restored(paused=tuple(paused), doubted=doubted)

@@ -21,7 +21,7 @@ from mailer.export.read import import_all
 from mailer.export.write import export_all
 from subscribers.database import Database
 from tests.integration.operate.conftest import Home
-from tests.integration.operate.test_backup import elsewhere, everything, move
+from tests.integration.operate.test_backup import came_back, elsewhere, everything, move
 from tests.services import rows
 
 __all__ = ["elsewhere"]
@@ -45,8 +45,7 @@ def test_every_row_of_every_table_comes_back(home: Home, elsewhere: str, out: st
     home.run("export", "all", "--out", out, "--with-keys")
     moved = move(home, elsewhere)
     home.run("import", "all", out)
-    with moved.read() as session:
-        assert everything(session) == before
+    assert came_back(moved, before) == before
     migrations.check(moved)
     again = home.run("import", "all", out, code=2)
     assert "there is an installation here already" in again.err
