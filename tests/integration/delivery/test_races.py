@@ -284,3 +284,18 @@ def test_a_worker_without_a_connection_spends_nothing(world: World) -> None:
     with world.database.read() as s:
         [(_, _, _, meter)] = grants.every(s)
     assert meter.hour_spent == 16
+
+
+def test_a_chunk_let_go_while_a_copy_flies_is_looked_at_again(world: World) -> None:
+    """Somebody's gate may open between another's claim and release: its copy is not forgotten."""
+    world.add_people("a@example.com")
+    one = world.add_campaign()
+    world.plan(one)
+    held = world.claim()
+    world.pass_gate(held, world.ids(one))
+    with world.database.write() as s:
+        gate.release(s, held, now=world.now, not_before=world.now)
+        ledger.finish_complete(s, now=world.now)
+    assert world.state(one) is CampaignState.SENDING
+    assert world.claim() is not None
+    assert world.states(one) == ["unknown"]
