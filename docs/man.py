@@ -74,6 +74,10 @@ def _command(command: typer.core.TyperCommand) -> Iterator[str]:
 
 def _paragraphs(text: str) -> Iterator[str]:
     for number, paragraph in enumerate(text.strip().split("\n\n")):
+        if paragraph.startswith("- "):
+            for item in paragraph.split("\n"):
+                yield from (".IP \\(bu 2", *_inline(item.removeprefix("- ")))
+            continue
         if number:
             yield ".PP"
         yield from _inline(paragraph)

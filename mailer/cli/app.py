@@ -11,6 +11,7 @@ import typer
 
 from mailer import __version__
 from mailer.cli import config as chosen
+from mailer.cli.help import HELP_NAMES
 from mailer.cli.lazy import Place, lazy_group
 from mailer.cli.output import FAILED, MISTAKE, err
 from subscribers.errors import PressrunError, UsersMistake
@@ -84,7 +85,7 @@ app = typer.Typer(
     help=HELP,
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": HELP_NAMES},
     pretty_exceptions_enable=False,
 )
 

@@ -15,7 +15,11 @@ from mailer.feedback.mail_report import MAIL
 from mailer.feedback.replay.judge import Difference
 from mailer.feedback.replay.run import change, differences
 
-app = typer.Typer(help="What bounces have done to people, judged once more.", no_args_is_help=True)
+app = typer.Typer(
+    help="What bounces have done to people, judged once more.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 
 @app.callback()

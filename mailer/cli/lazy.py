@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from mailer.cli.help import polish, untype_flags
+
 if TYPE_CHECKING:
     # Typer carries a click of its own; its classes are named here for the checker alone.
     from typer._click.core import Command, Context
@@ -51,6 +53,7 @@ def lazy_group(places: dict[str, Place]) -> type[TyperGroup]:
 
         def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
             """Show help without loading what it lists."""
+            untype_flags(self)
             with self._only_listed():
                 super().format_help(ctx, formatter)
 
@@ -79,4 +82,5 @@ def _load(name: str, place: Place) -> Command:
         alone.command(name)(found)
         command = typer.main.get_command(alone)
     command.name = name
+    polish(command)
     return command

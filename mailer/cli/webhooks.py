@@ -19,7 +19,9 @@ from mailer.webhooks.providers import PROVIDERS, Provider
 from subscribers.errors import UsersMistake
 
 app = typer.Typer(
-    help="What providers report: where, how proved, understood or not; and what yours are told."
+    help="What providers report: where, how proved, understood or not; and what yours are told.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 app.add_typer(out_app, name="out")
 
