@@ -154,7 +154,15 @@ def _send_test(
 
 def schedule(
     file: File,
-    to: Annotated[str | None, typer.Option("--to", help="The newsletter it goes to.")] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--newsletter",
+            "--to",
+            autocompletion=completion.newsletters,
+            help="The newsletter it goes to.",
+        ),
+    ] = None,
     at: Annotated[
         str | None,
         typer.Option(help='When: "2026-12-01 09:00", "tomorrow 9:00", "Mon 08:30 Asia/Tokyo".'),
@@ -203,7 +211,7 @@ def schedule(
     `mailer campaign schedule issue.md --at "tomorrow 9:00"`,
     `mailer campaign schedule issue.md --local "Mon 09:00"`,
     `mailer campaign schedule issue.md --now --canary 200 --hold 30m`,
-    `mailer campaign schedule issue.md --to weekly --at "2026-12-01 09:00" --timezone Asia/Tokyo`,
+    `mailer campaign schedule issue.md --newsletter weekly --at "Mon 08:30 Asia/Tokyo"`,
     `mailer campaign schedule issue.md --now --segment "plan = pro" --exclude engaged`,
     `mailer campaign schedule issue.md --now --exclude newsletter:daily`
     """

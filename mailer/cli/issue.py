@@ -57,6 +57,7 @@ def render_(
     to: Annotated[
         str | None,
         typer.Option(
+            "--newsletter",
             "--to",
             autocompletion=completion.newsletters,
             help="The newsletter whose name and address to show.",

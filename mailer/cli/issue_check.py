@@ -46,6 +46,7 @@ def check(
     to: Annotated[
         str | None,
         typer.Option(
+            "--newsletter",
             "--to",
             autocompletion=completion.newsletters,
             help="The newsletter it is for: look, theme, readers.",
@@ -78,7 +79,8 @@ def check(
     The issue is rendered as its readers get it. Ends with 2 on errors. A warning's rule is
     switched off by the issue itself: `lint: {off: {missing-number: a special edition}}`.
 
-    Examples: `mailer issue check issue.md`, `mailer issue check --strict --to weekly issue.md`,
+    Examples: `mailer issue check issue.md`,
+    `mailer issue check --strict --newsletter weekly issue.md`,
     `mailer issue check --links --audience weekly issue.md`, `mailer issue check --sarif issue.md`,
     `mailer issue check --rules`
     """

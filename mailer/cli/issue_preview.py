@@ -43,6 +43,7 @@ def preview(
     to: Annotated[
         str | None,
         typer.Option(
+            "--newsletter",
             "--to",
             autocompletion=completion.newsletters,
             help="The newsletter it is for, if there are several.",

@@ -48,7 +48,7 @@ class Runtime:
         if len(every) == 1:
             return every[0]
         names = ", ".join(newsletter.slug for newsletter in every)
-        raise NewsletterUnknown(f"which newsletter? there are: {names}" if names else None)
+        raise NewsletterUnknown(f"which newsletter? name one of: {names}" if names else None)
 
 
 def read_keys(settings: Settings) -> str:

@@ -90,7 +90,7 @@ def test_several_newsletters_in_one_installation(mailer: Run, database_url: str)
     assert "double opt in\tno\n" in shown.out
     assert "give up after\t48 h\n" in shown.out
     which = mailer("show")
-    assert (which.code, which.err) == (2, "mailer: which newsletter? there are: daily, weekly\n")
+    assert (which.code, which.err) == (2, "mailer: which newsletter? name one of: daily, weekly\n")
 
 
 def test_what_is_set_is_shown_and_kept(mailer: Run, database_url: str) -> None:
