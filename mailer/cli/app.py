@@ -11,6 +11,7 @@ import typer
 
 from mailer import __version__
 from mailer.cli import config as chosen
+from mailer.cli import streams
 from mailer.cli.help import HELP_NAMES
 from mailer.cli.lazy import Place, lazy_group
 from mailer.cli.output import FAILED, MISTAKE, err
@@ -120,6 +121,7 @@ def options(
 
 def main() -> None:
     """Run `mailer`; exit codes: 0 done, 1 the job failed, 2 the user's mistake."""
+    streams.prepare()
     try:
         # Typer would draw a box of seven lines around a mistyped option.
         sys.exit(app(prog_name="mailer", standalone_mode=False))
