@@ -55,7 +55,12 @@ def init(
     relay_tls: Annotated[Tls, typer.Option(help="How to encrypt.")] = Tls.AUTO,
     slug: Annotated[str | None, typer.Option(help="A short name; else made from the name.")] = None,
     language: Annotated[str, typer.Option(help="A code such as en or pt-BR.")] = "en",
-    timezone: Annotated[str, typer.Option(help="Whose local time: an IANA name.")] = "UTC",
+    timezone: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose local time: an IANA name; else this machine's.", show_default=False
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take defaults.")] = False,
 ) -> None:
     """Set up an installation: settings, keys, database, newsletter, a first issue.
@@ -78,7 +83,13 @@ def init(
         from_address=address,
         postal_address=ask("--postal-address", postal_address, "Postal address", answers.read_text),
         language=answers.read_language(language),
-        timezone=answers.read_timezone(timezone),
+        timezone=ask(
+            "--timezone",
+            timezone,
+            "Time zone",
+            answers.read_timezone,
+            default=answers.machines_timezone(),
+        ),
     )
     file = folder / CONFIG_FILE
     if not file.exists():
@@ -201,6 +212,7 @@ def _say_next(folder: Path, settings: Settings, newsletter: NewsletterAnswers) -
     else:
         say("Next:")
     say(f"  mailer campaign test issue.md --to {newsletter.from_address}")
+    say("  mailer doctor")
     say("  mailer subscribers import people.csv")
     say("  mailer campaign schedule issue.md --now && mailer serve")
     if not is_loopback(settings.relay.host) and not settings.public_url.startswith("https://"):

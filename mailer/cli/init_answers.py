@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from email.utils import parseaddr
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from mailer.campaign import times
+from mailer.errors import TimeInvalid
 from subscribers import address
 from subscribers.errors import UsersMistake
 
@@ -94,6 +96,16 @@ def read_timezone(text: str) -> str:
     """An IANA name; raises TimeInvalid."""
     times.zone(text)
     return text
+
+
+def machines_timezone(link: Path = Path("/etc/localtime")) -> str:
+    """The zone of this machine's clock, as its link names it; UTC where it names none."""
+    name = str(link.resolve()).partition("zoneinfo/")[2]
+    try:
+        times.zone(name)
+    except TimeInvalid:
+        return "UTC"
+    return name
 
 
 def read_port(text: str) -> str:

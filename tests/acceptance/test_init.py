@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from mailer.cli.app import main
+from mailer.cli.init_answers import machines_timezone
 from mailer.settings import load
 
 ANSWERS = (
@@ -72,7 +73,7 @@ def test_options_answer_everything_and_a_second_time_keeps_everything(tmp_path: 
     assert "hunter2" not in (folder / "pressrun.toml").read_text()
     assert mode(folder / "pressrun.keys") == 0o600
     assert "lang: pt-BR\n" in (folder / "issue.md").read_text()
-    assert first.stdout.count("  mailer ") == 3
+    assert first.stdout.count("  mailer ") == 4
     before = snapshot(folder)
     second = mailer("init", "news", *options, cwd=tmp_path)
     assert second.returncode == 0, second.stderr
@@ -180,12 +181,57 @@ def test_a_group_alone_shows_its_commands(group: tuple[str, ...], tmp_path: Path
     assert "mailer: " not in ended.stderr
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&- <&-", "2>&- <&-"])
+def test_a_closed_stream_is_no_traceback(closed: str, tmp_path: Path) -> None:
+    command = f'"{sys.executable}" -m mailer init {closed}'
+    ended = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    said = "" if "2>" in closed else "mailer: say --name: nobody is here to be asked\n"
+    assert (ended.stdout, ended.stderr) == ("", said)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_letter_that_the_terminal_lacks_is_no_traceback(tmp_path: Path) -> None:
+    made = mailer("init", *ANSWERS, "--name", "Лучшее ü", "--slug", "best", "--yes", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    shown = subprocess.run(
+        [sys.executable, "-m", "mailer", "newsletter", "list"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert "\t?????? ü\t" in shown.stdout.decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("leads", "zone"),
+    [
+        ("/usr/share/zoneinfo/Europe/Berlin", "Europe/Berlin"),
+        ("/usr/share/zoneinfo/posix/nowhere", "UTC"),
+        ("/etc/somewhere", "UTC"),
+    ],
+)
+def test_the_machines_time_zone_is_what_its_link_names(
+    leads: str, zone: str, tmp_path: Path
+) -> None:
+    link = tmp_path / "localtime"
+    link.symlink_to(leads)
+    assert machines_timezone(link) == zone
+
+
 def test_on_a_terminal_it_asks_and_hides_the_password(tmp_path: Path) -> None:
     conversation = [
         ("Name of the newsletter", "My News"),
         ("From, as", "nobody"),
         ("has no @", "Ann <ann@example.com>"),
         ("Postal address", "1 Road, Town"),
+        ("Time zone [", "Mars/Base"),
+        ("is no time zone", "Asia/Tokyo"),
         ("Public URL", "https://news.example.com"),
         ("Relay (SMTP server)", "smtp.example.com"),
         ("Its port [587]", ""),
