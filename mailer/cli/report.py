@@ -64,7 +64,9 @@ def growth(
     by: Annotated[By, typer.Option("--by", help="How long a period is.")] = By.WEEK,
     last: Annotated[
         int | None,
-        typer.Option("--last", help="So many periods; else 26 weeks or 24 months.", min=1, max=520),
+        typer.Option(
+            "--last", help="So many periods; else up to 26 weeks or 24 months.", min=1, max=520
+        ),
     ] = None,
     html: Html = None,
     as_json: Json = False,
@@ -79,6 +81,8 @@ def growth(
     bounds = bounds_of(now, by, last=last or _USUAL[by], zone=zone)
     with here.database.read() as session:
         told = growth_of(session, chosen, bounds, by=by)
+    if last is None:
+        told = told.since_anybody_came()
     if html:
         write_page(growth_page(told, zone, now=now), html)
     if as_json:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import accumulate, pairwise
+from itertools import accumulate, dropwhile, pairwise
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
@@ -59,6 +59,13 @@ class Growth:
     members: int
     pending: int
     issues: tuple[IssueFigure, ...]
+
+    def since_anybody_came(self) -> Growth:
+        """The same without the periods before anybody was there; the last stays anyhow."""
+        if self.before:
+            return self
+        told = tuple(dropwhile(lambda one: not (one.joined or one.left), self.periods))
+        return replace(self, periods=told or self.periods[-1:])
 
 
 def growth(

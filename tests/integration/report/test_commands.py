@@ -87,6 +87,15 @@ def test_growth_in_json_and_in_a_pipe(office: Office) -> None:
     assert lines[3].split("\t")[3:5] == [str(hard), str(soft)]
 
 
+def test_growth_begins_with_the_first_people(office: Office) -> None:
+    assert len(office.home.run("report", "growth").out.splitlines()) == 1
+    office.home.run("subscribers", "add", "ann@example.com")
+    [week] = office.home.run("report", "growth").out.splitlines()
+    assert week.split("\t")[1:] == ["1", "0", "0", "0", "1", "1"]
+    # Who says how many gets as many.
+    assert len(office.home.run("report", "growth", "--last", "4").out.splitlines()) == 4
+
+
 def test_issues_side_by_side_in_json_and_in_a_pipe(office: Office) -> None:
     ids = [office.books.add_issue(20, ago=timedelta(days=days)) for days in (9, 2)]
     told = json.loads(office.home.run("report", "compare", "--last", "2", "--json").out)
