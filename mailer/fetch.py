@@ -167,7 +167,7 @@ class Fetcher:
             # A name server that can't be asked says nothing of the host.
             mute = isinstance(exc, socket.gaierror) and exc.errno == socket.EAI_AGAIN
             refused = FetchRefused if mute else HostUnknown
-            raise refused(f"{host}: has no address: {exc}") from exc
+            raise refused(f"{host}: has no address{_because(exc)}") from exc
         if not addresses or not all(self.allowed(address) for address in addresses):
             raise FetchRefused(f"{host}: does not lead to the public internet")
         return str(addresses[0])
@@ -209,6 +209,12 @@ def _left(deadline: float, url: str) -> float:
 
 def _netloc(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _because(exc: Exception) -> str:
+    """Why a name has no address, without the number that the C library gives it."""
+    words = (isinstance(exc, OSError) and exc.strerror) or str(exc)
+    return f": {words[:1].lower()}{words[1:]}" if words else ""
 
 
 def _place(url: str) -> str:

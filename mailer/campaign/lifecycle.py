@@ -42,7 +42,7 @@ def after(state: State, step: Step) -> State:
     """The state that follows; raises CampaignRefused where the step makes no sense."""
     following = TRANSITIONS.get((state, step))
     if following is None:
-        raise CampaignRefused(f"a campaign that is {state} can't be made to {step}")
+        raise CampaignRefused(f"the campaign is {state}: there is nothing to {step}")
     return following
 
 

@@ -327,6 +327,10 @@ def _why_not(text: str) -> str:
     """What may help with a word that nothing here knows."""
     if _DOTTED.fullmatch(text):
         return "may be read in two ways; write the date as 2026-12-01"
+    if text.lower() == "yesterday":
+        return f"is over; {EXAMPLES}"
+    if text.lower() == "now":
+        return "is no time of day; --now starts at once"
     if text.lower() == "midnight":
         return "may be either end of a day; write 0:00"
     if text.isdigit():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +20,11 @@ from mailer.errors import AlreadyScheduled, IssueInvalid, RenderingFailed
 from mailer.web import site
 from subscribers.errors import UsersMistake
 from subscribers.model import Newsletter
+
+
+class DayInvalid(UsersMistake):
+    """This is no day; write it as 2021-03-01."""
+
 
 app = typer.Typer(
     help="What went out, for everybody to read.", no_args_is_help=True, add_completion=False
@@ -132,7 +137,7 @@ def import_(
     """
     here = runtime()
     which = here.newsletter(newsletter)
-    fallback = times.moment(f"{at} 00:00", which.timezone) if at else None
+    fallback = None if at is None else _day(at, which.timezone)
     told = [
         _take_in(here, which, old, fallback=fallback, dry_run=dry_run) for old in read_old(files)
     ]
@@ -146,6 +151,14 @@ def import_(
     if refused:
         warn(f"mailer: {len(refused)} of {len(told)} could not be taken in")
         raise typer.Exit(FAILED)
+
+
+def _day(text: str, timezone: str) -> datetime:
+    """When a day begins in a zone; raises DayInvalid."""
+    try:
+        return times.moment(f"{date.fromisoformat(text)} 00:00", timezone)
+    except ValueError as exc:
+        raise DayInvalid(f"--at: {text!r} is no day; write it as 2021-03-01") from exc
 
 
 def _take_in(

@@ -101,6 +101,7 @@ def restore(
     if restored.doubted:
         say(f"unknown   {restored.doubted} copies that waited then; settle them first:")
         say("          mailer campaign settle ID --policy from-log --log /var/log/mail.log")
+    say("next: mailer doctor, and with the old machine stopped: mailer serve")
 
 
 def _told(manifest: archive.Manifest) -> dict[str, object]:

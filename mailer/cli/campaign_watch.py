@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mailer.campaign import lifecycle
 from mailer.campaign import queries as campaign_queries
 from mailer.campaign.model import Campaign, CampaignState
 from mailer.cli import completion
@@ -181,6 +182,8 @@ def cancel(campaign_id: Id, yes: Yes = False) -> None:
     """
     here = runtime()
     campaign, balance = _look(here, campaign_id)
+    # Where there is nothing to cancel, nobody is asked.
+    lifecycle.after(campaign.state, lifecycle.Step.CANCEL)
     confirm(
         f"Cancel campaign {campaign_id} ({campaign.state}; {_line(balance)}) for good?", yes=yes
     )

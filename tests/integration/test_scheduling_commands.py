@@ -269,3 +269,13 @@ def test_replace_refuses_with_the_remedy(mailer: Run, world: World, tmp_path: Pa
     write(tmp_path, words="Better")
     done = mailer("replace", one, "issue.md", "--yes", code=2)
     assert f"`mailer campaign correct {one} FILE`" in done.err
+
+
+def test_what_is_over_is_not_cancelled_and_nobody_is_asked(world: World, mailer: Run) -> None:
+    mailer("schedule", "issue.md", "--at", "tomorrow 9:00", "--yes")
+    campaign = newest(world)
+    # Nobody is here to be asked.
+    assert "add --yes" in mailer("cancel", str(campaign.id), code=2).err
+    mailer("cancel", str(campaign.id), "--yes")
+    again = mailer("cancel", str(campaign.id), code=2)
+    assert again.err == "mailer: the campaign is cancelled: there is nothing to cancel\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import ipaddress
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -144,9 +145,9 @@ def test_size_and_time_have_an_end(server: str) -> None:
 
 def test_a_name_without_an_address_and_a_closed_port_are_told() -> None:
     def nowhere(host: str, port: int) -> list[str]:
-        raise OSError("no such host")
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    with pytest.raises(FetchRefused, match="has no address"):
+    with pytest.raises(FetchRefused, match=r"example: has no address: name or service not known$"):
         here(resolve=nowhere).get("http://site.example/")
     with pytest.raises(FetchRefused, match="ConnectError"):
         here().get("http://site.example:1/")

@@ -152,3 +152,14 @@ def test_what_is_no_issue_is_refused_and_the_others_come_in(
     (home / "good-2020-01-02.html").write_text("<title>Good</title><p>Good</p>")
     told = listed(capsys, "archive", "import", "bad-2020-01-01.html", "good-2020-01-02.html")
     assert [str(row["result"]).partition(":")[0] for row in told] == ["refused", "in the archive"]
+
+
+@pytest.mark.parametrize("day", ["garbage", "2021-02-30", "2021-03-01 09:00", ""])
+def test_a_day_that_is_none_is_told_as_it_was_written(
+    day: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "old.html").write_text(PAGE)
+    capsys.readouterr()
+    assert mailer("archive", "import", "old.html", "--at", day) == 2
+    told = capsys.readouterr().err
+    assert told == f"mailer: --at: {day!r} is no day; write it as 2021-03-01\n"

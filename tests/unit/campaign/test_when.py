@@ -93,6 +93,8 @@ def test_the_zone_that_is_named_is_told() -> None:
         ("2026-02-30 09:00", "is no date: day is out of range"),
         ("30 Feb 9:00", r"'30' \(character 1\) is no date"),
         ("Mon 9", r"'9' \(character 5\) says neither hour nor date"),
+        ("yesterday 9:00", r"'yesterday' \(character 1\) is over; write it as"),
+        ("now", "is no time of day; --now starts at once"),
         ("Mon midnight", "may be either end of a day; write 0:00"),
         ("Mon 9:00 PST", r"'PST' \(character 10\) is no time zone; write an IANA name"),
         ("Mon 9:00 Europe/Belin", "did you mean Europe/Berlin"),
