@@ -231,12 +231,28 @@ SECOND_WEEK: tuple[Step, ...] = (
     ),
     Run(command="mailer issue check issue-32.md", shows=("no problems found",)),
     Run(
-        command='mailer campaign schedule issue-32.md --at "2099-12-07 09:00" --yes',
+        command='mailer campaign schedule issue-32.md --at "next Mon 9:00" --yes',
         shows=(
             "to  38 people",
             "left out  4 unsubscribed, 1 bounced",
-            "when  2099-12-07 09:00 Europe/Berlin = 2099-12-07 08:00 UTC",
+            "when  Mon … 09:00 Europe/Berlin = Mon … UTC",
             "campaign 5 is scheduled",
+        ),
+    ),
+    Say(
+        words="Until it starts, its content can be replaced; who gets it, and when, stays as it is."
+    ),
+    Edit(
+        file="issue-32.md",
+        old='subject: "Papers Weekly 32: a report without numbers"',
+        new='subject: "Papers Weekly 32: a long report, and no numbers"',
+    ),
+    Run(
+        command="mailer campaign replace 5 issue-32.md --yes",
+        shows=(
+            "subject  Papers Weekly 32: a report without numbers",
+            "now  Papers Weekly 32: a long report, and no numbers",
+            "campaign 5 has the new content",
         ),
     ),
     Happens(what="the_time_has_come", words="When it is time, `mailer serve` sends it by itself."),
@@ -311,6 +327,23 @@ THIRD_WEEK: tuple[Step, ...] = (
 
 AFTERWARDS: tuple[Step, ...] = (
     Chapter(title="What there is to look at"),
+    Say(
+        words="What the month brought: who joined, who left, net, and members now; then each issue"
+        " with its people, bounces and leaves. A terminal shows it with plots, and `--html` makes a"
+        " page of it."
+    ),
+    Run(
+        command="mailer report growth --by month --last 1",
+        shows=(
+            "… 38",
+            "31 · Papers Weekly 31: … 40 1 0 0 1",
+            "32 · Papers Weekly 32: … 38 0 0 0 0",
+        ),
+    ),
+    Run(
+        command="mailer report growth --html growth.html",
+        shows=("growth.html: written; open it in a browser",),
+    ),
     Run(
         command="mailer archive list",
         shows=("33 Papers Weekly 33: … https://news.example.com/archive/papers-weekly/33",),
