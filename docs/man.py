@@ -77,6 +77,8 @@ def _paragraphs(text: str) -> Iterator[str]:
         if paragraph.startswith("- "):
             for item in paragraph.split("\n"):
                 yield from (".IP \\(bu 2", *_inline(item.removeprefix("- ")))
+            # What follows is indented as ever.
+            yield ".PP"
             continue
         if number:
             yield ".PP"

@@ -58,7 +58,8 @@ def init(
     timezone: Annotated[
         str | None,
         typer.Option(
-            help="Whose local time: an IANA name; else this machine's.", show_default=False
+            help="Whose local time: an IANA name; UTC where it is not asked for.",
+            show_default=False,
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take defaults.")] = False,
@@ -88,7 +89,8 @@ def init(
             timezone,
             "Time zone",
             answers.read_timezone,
-            default=answers.machines_timezone(),
+            # What a script makes is the same on each machine.
+            default="UTC" if ask.silent else answers.machines_timezone(),
         ),
     )
     file = folder / CONFIG_FILE

@@ -105,7 +105,7 @@ def machines_timezone(link: Path = Path("/etc/localtime")) -> str:
         times.zone(name)
     except TimeInvalid:
         return "UTC"
-    return name
+    return "UTC" if name == "Etc/UTC" else name
 
 
 def read_port(text: str) -> str:

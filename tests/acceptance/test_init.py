@@ -213,6 +213,7 @@ def test_a_letter_that_the_terminal_lacks_is_no_traceback(tmp_path: Path) -> Non
     [
         ("/usr/share/zoneinfo/Europe/Berlin", "Europe/Berlin"),
         ("/usr/share/zoneinfo/posix/nowhere", "UTC"),
+        ("/usr/share/zoneinfo/Etc/UTC", "UTC"),
         ("/etc/somewhere", "UTC"),
     ],
 )
