@@ -77,8 +77,6 @@ def _paragraphs(text: str) -> Iterator[str]:
         if paragraph.startswith("- "):
             for item in paragraph.split("\n"):
                 yield from (".IP \\(bu 2", *_inline(item.removeprefix("- ")))
-            # What follows is indented as ever.
-            yield ".PP"
             continue
         if number:
             yield ".PP"
@@ -95,7 +93,8 @@ def _options(parameters: object) -> Iterator[str]:
         else:
             names = (*each.opts, *each.secondary_opts)
             title = ", ".join(f"\\fB{_plain(name)}\\fR" for name in names)
-        yield from (".TP", title, *_inline(f"{each.help or ''}{default_told(each)}"))
+        # Said anew, because a list of examples above leaves its own indent behind.
+        yield from (".TP 7n", title, *_inline(f"{each.help or ''}{default_told(each)}"))
 
 
 def _terms(rows: tuple[tuple[str, str], ...]) -> Iterator[str]:

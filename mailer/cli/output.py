@@ -8,26 +8,56 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
-from typing import NoReturn
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+    from rich.progress import Progress
 
 #: Exit codes: 0 done, 1 the job failed, 2 the user's mistake.
 FAILED = 1
 MISTAKE = 2
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class Voice:
+    """A stream for people. Rich comes with the first word: a worker that has nothing to say is
+    smaller without it."""
+
+    def __init__(self, *, stderr: bool) -> None:
+        self._stderr = stderr
+
+    @cached_property
+    def console(self) -> Console:
+        """What writes."""
+        from rich.console import Console
+
+        return Console(stderr=self._stderr, highlight=False, soft_wrap=True)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person reads along."""
+        return self.console.is_terminal
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return self.console.width
+
+    @property
+    def options(self) -> ConsoleOptions:
+        """What the terminal can show."""
+        return self.console.options
+
+    def print(self, *words: object, **options: Any) -> None:
+        """Write, as `Console.print` does."""
+        self.console.print(*words, **options)
+
+
+out = Voice(stderr=False)
+err = Voice(stderr=True)
 
 
 def say(text: str = "") -> None:
@@ -80,6 +110,8 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         for row in rows:
             sys.stdout.write("\t".join(_cell(cell) for cell in row) + "\n")
         return
+    from rich.table import Table
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in headings:
         # A URL that ends in … can't be copied.
@@ -100,13 +132,22 @@ def _cell(value: object) -> str:
 @contextmanager
 def progress(description: str, *, total: int | None) -> Iterator[Progress]:
     """A progress bar on a terminal, nothing in a pipe; `advance`/`update` its first task."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
-        console=err,
+        console=err.console,
         disable=not err.is_terminal,
         transient=False,
     )

@@ -163,6 +163,14 @@ FIRST_WEEK: tuple[Step, ...] = (
         words="It prints an address: the issue in the browser, which follows each save.",
     ),
     Keep(command="mailer issue preview issue-31.md", stops=True),
+    Say(
+        words="Pressrun mails the owner of a newsletter when an issue starts, pauses and ends. Ann"
+        " wants to hear of trouble alone:"
+    ),
+    Run(
+        command="mailer newsletter set papers-weekly --owner-mail trouble",
+        shows=("owner mail all trouble",),
+    ),
     Run(
         command="mailer campaign test issue-31.md --to ann@example.com",
         shows=("sent: ann@example.com … (campaign 3)",),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from sqlalchemy import bindparam, insert, not_, select
+from sqlalchemy.exc import IntegrityError
 
 from subscribers.database import Database, as_moment
-from subscribers.given import among, given_rows
+from subscribers.given import among, give_rows, given_rows
 from subscribers.prepared import Prepared
 from subscribers.tables import suppressions
 
@@ -18,9 +20,7 @@ _SOME = Prepared(
         .order_by(suppressions.c.id)
     )
 )
-_OTHERS = Prepared(
-    lambda _: select(suppressions.c.id).where(not_(among(suppressions.c.id, "ids")))
-)
+_OTHERS = Prepared(lambda _: select(suppressions.c.id).where(not_(among(suppressions.c.id, "ids"))))
 _KEEP = Prepared(
     lambda dialect: insert(suppressions).from_select(
         ["value", "at", "value_hash", "newsletter_id", "scope", "reason", "source"],
@@ -38,9 +38,12 @@ _WORDS = "{\"a\": '1,2'} \\ %s :rows ü 郵 \u2028"
 
 def keep(database: Database, number: int, *, value: str | None, at: datetime) -> None:
     with database.write() as session:
-        _KEEP.run(
+        give_rows(
             session,
-            rows=[{"value": value, "at": at}],
+            _KEEP,
+            "rows",
+            ["value", "at"],
+            [(value, at)],
             hash=bytes([number]) * 16,
             newsletter_id=0,
             scope="address",
@@ -55,20 +58,20 @@ def test_rows_and_ids_arrive_as_they_were_given(database: Database) -> None:
     keep(database, 2, value=None, at=moment.replace(microsecond=0))
     with database.read() as session:
         ids = [*session.execute(select(suppressions.c.id).order_by(suppressions.c.id)).scalars()]
-        raw = _SOME.run(session, ids=ids, reason="complained").all()
+        raw = _SOME.run(session, ids=ids, reason="complained")
         typed = session.execute(select(suppressions.c.at).order_by(suppressions.c.id)).scalars()
         assert [value for _, value, _ in raw] == [_WORDS, None]
         assert [as_moment(at) for *_, at in raw] == [*typed]
         assert as_moment(raw[0][2]) == moment.astimezone(UTC)
-        assert _SOME.run(session, ids=ids[1:], reason="complained").all()[0][0] == ids[1]
+        assert _SOME.run(session, ids=ids[1:], reason="complained")[0][0] == ids[1]
 
 
 def test_no_ids_are_nobody_and_the_rest_is_everybody(database: Database) -> None:
     keep(database, 1, value="a@example.org", at=datetime.now(UTC))
     with database.read() as session:
-        assert _SOME.run(session, ids=[], reason="complained").all() == []
-        assert len(_OTHERS.run(session, ids=[]).all()) == 1
-        assert len(_OTHERS.run(session, ids=[2**62]).all()) == 1
+        assert _SOME.run(session, ids=[], reason="complained") == []
+        assert len(_OTHERS.run(session, ids=[])) == 1
+        assert len(_OTHERS.run(session, ids=[2**62])) == 1
 
 
 def test_ids_are_looked_up_not_searched_for(database: Database) -> None:
@@ -81,6 +84,15 @@ def test_ids_are_looked_up_not_searched_for(database: Database) -> None:
             assert any("USING INTEGER PRIMARY KEY" in row[3] for row in plan)
     else:
         assert "suppressions.id = ANY (" in _words(_SOME, database)
+
+
+def test_what_the_driver_refuses_is_told_as_ever(database: Database) -> None:
+    keep(database, 1, value="a@example.org", at=datetime.now(UTC))
+    with pytest.raises(IntegrityError) as refused:
+        keep(database, 1, value="a@example.org", at=datetime.now(UTC))
+    assert not refused.value.connection_invalidated
+    with database.read() as session:
+        assert len(_OTHERS.run(session, ids=[])) == 1
 
 
 def _words(statement: Prepared, database: Database) -> str:
