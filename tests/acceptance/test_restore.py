@@ -12,7 +12,7 @@ from subscribers.database import Database
 from tests.acceptance.installation import Installation, installed
 from tests.services.sink import Behaviour
 
-PEOPLE = 180
+PEOPLE = 300
 #: What may still be under way is over sooner than usual; one message after the other.
 EXTRA = {
     "PRESSRUN_SENDING__COMMAND_TIMEOUT": "1",

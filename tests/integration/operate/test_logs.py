@@ -110,6 +110,6 @@ def test_a_process_at_work_says_what_and_not_who(home_on_sqlite: Home, smtp_sink
     told = (home.folder / "log").read_text()
     lines = [json.loads(one) for one in told.splitlines()]
     assert any(one.get("request") == "from-the-proxy" for one in lines)
-    assert any(one.get("campaign") == 1 for one in lines)
+    assert any(isinstance(one.get("campaign"), int) for one in lines)
     for secret in ("canary", token, PASSWORD, "example.com"):
         assert secret not in told
