@@ -120,7 +120,7 @@ def test_fault_09_a_clock_is_killed_while_it_plans(installation: Installation) -
 def test_fault_26_a_worker_stopped_for_longer_than_its_lease_wakes_up(
     installation: Installation,
 ) -> None:
-    installation.add_people(1500)
+    installation.add_people(6000)
     campaign = installation.schedule()
     installation.start("clock")
     sleeper = installation.start("worker")
@@ -134,7 +134,7 @@ def test_fault_26_a_worker_stopped_for_longer_than_its_lease_wakes_up(
     installation.wait_until_over(campaign)
     time.sleep(1)  # its late outcomes
     figures = installation.check(campaign, kills=1)
-    assert figures["sent"] + figures.get("unknown", 0) == 1500
+    assert figures["sent"] + figures.get("unknown", 0) == 6000
 
 
 @pytest.mark.timeout(120)
