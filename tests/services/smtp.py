@@ -46,6 +46,7 @@ class SmtpSink:
         self.received: list[Received] = []
         self._scripts: dict[tuple[str, str], deque[str]] = {}
         self._login = login
+        self._logged_in: list[asyncio.Transport] = []
         self.host = "127.0.0.1"
         self.port = free_port()
         self._controller = Controller(
@@ -79,8 +80,11 @@ class SmtpSink:
         self._scripts[recipient, phase] = deque(replies)
 
     def demand(self, name: str, password: str) -> None:
-        """Take no other login from now on."""
+        """Take no other login from now on; who is logged in is cut off."""
         self._login = (name, password)
+        for transport in self._logged_in:
+            self._controller.loop.call_soon_threadsafe(transport.abort)
+        self._logged_in.clear()
 
     def copies(self, recipient: str) -> list[Received]:
         """What this recipient got."""
@@ -99,6 +103,8 @@ class SmtpSink:
     ) -> AuthResult:
         assert isinstance(data, LoginPassword)
         known = self._login == (data.login.decode(), data.password.decode())
+        if known and isinstance(server.transport, asyncio.Transport):
+            self._logged_in.append(server.transport)
         return AuthResult(success=known, handled=False, auth_data=data.login.decode())
 
     async def handle_RCPT(  # noqa: N802
