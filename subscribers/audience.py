@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, FromClause, and_, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from subscribers.model import Stats, Status
@@ -42,20 +42,26 @@ class AudienceCount:
 
 
 def mailable(
-    newsletter_id: int | ColumnElement[int], *, at_once: bool = False, at: datetime | None = None
+    newsletter_id: int | ColumnElement[int],
+    *,
+    at_once: bool = False,
+    at: datetime | None = None,
+    person: FromClause = subscribers,
+    place: FromClause = subscriptions,
 ) -> ColumnElement[bool]:
     """The condition, over `subscribers` joined with their `subscriptions`, to be mailed.
 
     `at_once`: it is asked of everybody in one statement, not of a few. `at`: whose pause is over
-    then; None: by the database's own clock, which goes on between two statements.
+    then; None: by the database's own clock, which goes on between two statements. `person` and
+    `place` are the two tables under other names.
     """
     suppressed = _all_suppressed if at_once else _suppressed
     return and_(
-        subscriptions.c.newsletter_id == newsletter_id,
-        subscriptions.c.status == Status.ACTIVE,
-        ~_paused(at),
-        subscribers.c.address.is_not(None),
-        ~suppressed(newsletter_id),
+        place.c.newsletter_id == newsletter_id,
+        place.c.status == Status.ACTIVE,
+        ~_paused(at, place),
+        person.c.address.is_not(None),
+        ~suppressed(newsletter_id, person),
     )
 
 
@@ -85,13 +91,15 @@ def why_not(
     return func.nullif(func.coalesce(found, Exclusion.ERASED.value), "")
 
 
-def count(session: Session, newsletter_id: int) -> AudienceCount:
-    """Count who would receive now, and who would not by reason."""
+def count(
+    session: Session, newsletter_id: int, *, only: Sequence[ColumnElement[bool]] = ()
+) -> AudienceCount:
+    """Count who would receive now, and who would not by reason; `only` those of whom all is true."""
     reason = _reason(newsletter_id).label("reason")
     rows = session.execute(
         select(reason, func.count().label("people"))
         .select_from(subscriptions.join(subscribers))
-        .where(subscriptions.c.newsletter_id == newsletter_id)
+        .where(subscriptions.c.newsletter_id == newsletter_id, *only)
         .group_by(reason)
     )
     found = {row.reason: row.people for row in rows}
@@ -165,33 +173,40 @@ def _reason(newsletter_id: int | ColumnElement[int]) -> ColumnElement[str]:
     )
 
 
-def _paused(at: datetime | None = None) -> ColumnElement[bool]:
+def _paused(at: datetime | None = None, place: FromClause = subscriptions) -> ColumnElement[bool]:
     # Else the database's own clock: whoever asks is a statement, and has no other.
-    until = subscriptions.c.paused_until
+    until = place.c.paused_until
     return and_(until.is_not(None), until > (func.current_timestamp() if at is None else at))
 
 
-def _suppressed(newsletter_id: int | ColumnElement[int]) -> ColumnElement[bool]:
+def _suppressed(
+    newsletter_id: int | ColumnElement[int], person: FromClause = subscribers
+) -> ColumnElement[bool]:
     # Two conditions of one equality each: PostgreSQL hashes them for a big audience and
     # looks them up for a small one; an IN over both columns it could only look up.
     return or_(
         *(
-            exists().where(
+            exists()
+            .where(
                 suppressions.c.value_hash == value_hash,
                 or_(
                     suppressions.c.newsletter_id == 0,
                     suppressions.c.newsletter_id == newsletter_id,
                 ),
             )
-            for value_hash in (subscribers.c.address_hash, subscribers.c.domain_hash)
+            # The newsletter may be told by a table further out than the person.
+            .correlate_except(suppressions)
+            for value_hash in (person.c.address_hash, person.c.domain_hash)
         )
     )
 
 
-def _all_suppressed(newsletter_id: int | ColumnElement[int]) -> ColumnElement[bool]:
+def _all_suppressed(
+    newsletter_id: int | ColumnElement[int], person: FromClause = subscribers
+) -> ColumnElement[bool]:
     # All that is suppressed is read once and put aside, by SQLite too; for a few people that
     # would be far more than to look them up.
     noted = select(suppressions.c.value_hash).where(
         or_(suppressions.c.newsletter_id == 0, suppressions.c.newsletter_id == newsletter_id)
     )
-    return or_(subscribers.c.address_hash.in_(noted), subscribers.c.domain_hash.in_(noted))
+    return or_(person.c.address_hash.in_(noted), person.c.domain_hash.in_(noted))

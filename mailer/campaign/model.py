@@ -68,7 +68,8 @@ class Campaign:
     `local_at` is what each person's own clock shows when they get it, without a zone: then
     `timezone` is only for those whose own is not known, and `due_at` is the first such moment.
     `archived_at`: since then its ledger is rolled up into sums. `tracking` says what is counted
-    of its opens and clicks.
+    of its opens and clicks. `also` are the further newsletters whose readers get it, in order:
+    each person once, by the consent they gave to the first of all of them.
     """
 
     id: int
@@ -97,3 +98,9 @@ class Campaign:
     archived_at: datetime | None = None
     tracking: Tracking = Tracking.OFF
     local_at: str | None = None
+    also: tuple[int, ...] = ()
+
+    @property
+    def newsletter_ids(self) -> tuple[int, ...]:
+        """All newsletters whose readers get it: its own first."""
+        return (self.newsletter_id, *self.also)

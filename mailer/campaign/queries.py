@@ -30,6 +30,7 @@ def _campaign(row: RowMapping) -> Campaign:
     values["kind"] = CampaignKind(values["kind"])
     values["state"] = CampaignState(values["state"])
     values["tracking"] = Tracking(values["tracking"])
+    values["also"] = tuple(values["also"])
     return Campaign(**values)
 
 
@@ -99,6 +100,7 @@ def add(
     *,
     kind: CampaignKind,
     newsletter_id: int,
+    also: Sequence[int] = (),
     issue_number: int | None,
     checksum: str,
     edition: int,
@@ -126,6 +128,7 @@ def add(
             .values(
                 kind=kind,
                 newsletter_id=newsletter_id,
+                also=[*also],
                 issue_number=issue_number,
                 edition=edition,
                 checksum=checksum,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
-from mailer.campaign import local, queries
+from mailer.campaign import local, queries, union
 from mailer.campaign.model import Campaign, CampaignKind, CampaignState, Canary
 from mailer.errors import AlreadyScheduled, CampaignRefused, UrlUnsafe
 from mailer.render.model import Rendering
@@ -60,6 +61,7 @@ def schedule(
     rendering: Rendering,
     *,
     newsletter: Newsletter,
+    also: Sequence[Newsletter] = (),
     issue_number: int | None,
     due_at: datetime,
     timezone: str,
@@ -71,16 +73,18 @@ def schedule(
 ) -> int:
     """Freeze a rendering into a campaign that starts at `due_at`; gives the campaign's id.
 
-    `segment`: a condition on the people, in words that stand by themselves; None: everybody.
-    `local_at`: what each person's own clock is to show, from `due_at` on; then `timezone` is for
-    those whose own is not known. Raises AlreadyScheduled where this newsletter's issue of the
-    same number or content is one, CampaignRefused for a canary by local time.
+    `also`: further newsletters whose readers get it, each person once. `segment`: a condition on
+    the people, in words that stand by themselves; None: everybody. `local_at`: what each person's
+    own clock is to show, from `due_at` on; then `timezone` is for those whose own is not known.
+    Raises AlreadyScheduled where this newsletter's issue of the same number or content is one,
+    CampaignRefused for a canary by local time and for a newsletter named twice.
     """
     if canary is not None and local_at is not None:
         raise CampaignRefused(
             "a canary waits until all of its copies are out, and by local time that takes a day:"
             " leave out --canary or --local"
         )
+    others = union.further(newsletter, also)
     earlier = queries.same_issue(
         session, newsletter.id, issue_number=issue_number, checksum=rendering.checksum
     )
@@ -90,6 +94,7 @@ def schedule(
         rendering,
         kind=CampaignKind.ISSUE,
         newsletter_id=newsletter.id,
+        also=others,
         issue_number=issue_number,
         checksum=rendering.checksum,
         edition=edition.number,
@@ -98,7 +103,7 @@ def schedule(
         leave_out=edition.leave_out,
         segment=segment,
         canary=canary,
-        tracking=newsletter.tracking,
+        tracking=union.tracking(session, newsletter, others),
         local_at=local.written(local_at) if local_at else None,
         now=now,
     )
@@ -133,6 +138,7 @@ def correct(
         rendering,
         kind=CampaignKind.ISSUE,
         newsletter_id=original.newsletter_id,
+        also=original.also,
         issue_number=original.issue_number,
         checksum=rendering.checksum,
         edition=max((c.edition for c in earlier), default=-1) + 1,
@@ -140,7 +146,7 @@ def correct(
         timezone=newsletter.timezone,
         corrects=original.id,
         leave_out=begun,
-        tracking=newsletter.tracking,
+        tracking=union.tracking(session, newsletter, original.also),
         now=now,
     )
 

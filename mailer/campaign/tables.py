@@ -24,6 +24,8 @@ campaigns = Table(
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("kind", String(16), nullable=False),
     Column("newsletter_id", Id, ForeignKey(newsletters.c.id), nullable=False),
+    # The further newsletters whose readers get it too, in order: their ids.
+    Column("also", JSON, nullable=False, default=list),
     # Null for what has no number: tests, notices, issues without one.
     Column("issue_number", Integer),
     # 0 the first time; counts up with each `--again`. The two unique keys below are what

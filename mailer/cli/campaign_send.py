@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,10 +14,10 @@ import typer
 
 from mailer.campaign import queries as campaign_queries
 from mailer.campaign import schedule as scheduling
-from mailer.campaign import times
+from mailer.campaign import times, union
 from mailer.campaign.freeze import Frozen, freeze, look_of
 from mailer.campaign.model import CampaignState, Canary
-from mailer.cli import campaign_when, completion
+from mailer.cli import campaign_readers, campaign_when, completion
 from mailer.cli.campaign_options import Json, Yes
 from mailer.cli.maildir_relay import MaildirRelay, listening
 from mailer.cli.output import (
@@ -38,8 +37,7 @@ from mailer.errors import AudienceEmpty, MaildirUnusable
 from mailer.issue.parse import read
 from mailer.lint.lint import lint
 from mailer.settings import RelaySettings
-from subscribers import address, audience
-from subscribers.audience import AudienceCount
+from subscribers import address
 from subscribers.model import Newsletter
 from subscribers.segment import queries as segments
 
@@ -163,6 +161,14 @@ def schedule(
             help="The newsletter it goes to.",
         ),
     ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--also",
+            autocompletion=completion.newsletters,
+            help="And to the readers of this one, each person once; may be repeated.",
+        ),
+    ] = None,
     at: Annotated[
         str | None,
         typer.Option(help='When: "2026-12-01 09:00", "tomorrow 9:00", "Mon 08:30 Asia/Tokyo".'),
@@ -205,7 +211,8 @@ def schedule(
     Shows what would happen and asks. The same issue goes out once; a second time needs --again
     and leaves out whoever has a copy, or may have one. With --canary the rest goes out by
     itself after the hold, unless bounces, complaints or refusals pass what [fuse] allows.
-    Without --at, --local and --now it takes the newsletter's weekly slot.
+    Without --at, --local and --now it takes the newsletter's weekly slot. With --also each person
+    gets it by the first of the newsletters that may mail them, and leaves that one by its link.
 
     Examples: `mailer campaign schedule issue.md --now`,
     `mailer campaign schedule issue.md --at "tomorrow 9:00"`,
@@ -213,12 +220,15 @@ def schedule(
     `mailer campaign schedule issue.md --now --canary 200 --hold 30m`,
     `mailer campaign schedule issue.md --newsletter weekly --at "Mon 08:30 Asia/Tokyo"`,
     `mailer campaign schedule issue.md --now --segment "plan = pro" --exclude engaged`,
-    `mailer campaign schedule issue.md --now --exclude newsletter:daily`
+    `mailer campaign schedule issue.md --now --exclude newsletter:daily`,
+    `mailer campaign schedule issue.md --newsletter weekly --also daily --now`
     """
     here = runtime()
     scheduling.check_public_url(here.settings)
     held = times.span(hold)
     which = here.newsletter(to)
+    further = [here.newsletter(slug) for slug in also or ()]
+    union.further(which, further)
     warn_of_problems(file, which)
     frozen = freeze(file, which, public_url=here.settings.public_url)
     asked = campaign_when.Asked(
@@ -226,27 +236,28 @@ def schedule(
     )
     now = datetime.now(UTC)
     with here.database.read() as session:
-        people = audience.count(session, which.id)
         chosen = segments.combined(session, segment or (), exclude or ())
-        by_zone = local is not None or chosen is not None
-        zones = segments.by_timezone(session, which.id, chosen, now=now) if by_zone else {}
-        if chosen is not None:
-            people = replace(people, size=sum(zones.values()))
-        start = campaign_when.choose(session, asked, which, zones, now=now)
+        readers = campaign_readers.count(
+            session, [which, *further], chosen, by_zone=local is not None, now=now
+        )
+        start = campaign_when.choose(session, asked, which, readers.zones, now=now)
     if not as_json:
-        _show_plan(which, frozen, people)
+        say(f"newsletter  {which.name} ({which.slug})")
+        say(f"{'subject':>10}  {frozen.rendering.title}")
+        campaign_readers.show(readers, [which, *further])
         campaign_when.show(start, which, at_once=at_once)
         if chosen is not None:
             say(f"{'segment':>10}  {chosen}")
-    if at_once and not people.size:
+    if at_once and not readers.size:
         raise AudienceEmpty
-    confirm(f"Send it to {people.size} people?", yes=yes)
+    confirm(f"Send it to {readers.size} people?", yes=yes)
     with here.database.write() as session:
         campaign_queries.keep_images(session, frozen.images, now=datetime.now(UTC))
         campaign_id = scheduling.schedule(
             session,
             frozen.rendering,
             newsletter=which,
+            also=further,
             issue_number=frozen.issue.front.number,
             due_at=start.due_at,
             timezone=start.timezone,
@@ -257,22 +268,11 @@ def schedule(
             now=datetime.now(UTC),
         )
     if as_json:
-        told = {"campaign": campaign_id, "audience": people.size}
+        told = {"campaign": campaign_id, "audience": readers.size, "shares": readers.shares}
         emit_json(told | campaign_when.as_json(start))
         return
     say(f"campaign {campaign_id} is scheduled")
     say(f"watch it: mailer campaign status {campaign_id} --follow")
-
-
-def _show_plan(which: Newsletter, frozen: Frozen, people: AudienceCount) -> None:
-    excluded = ", ".join(f"{n} {why}" for why, n in people.excluded.items()) or "nobody"
-    for name, value in (
-        ("newsletter", f"{which.name} ({which.slug})"),
-        ("subject", frozen.rendering.title),
-        ("to", f"{people.size} people"),
-        ("left out", excluded),
-    ):
-        say(f"{name:>10}  {value}")
 
 
 def warn_of_problems(file: Path, which: Newsletter) -> None:

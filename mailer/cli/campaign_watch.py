@@ -10,6 +10,7 @@ import typer
 
 from mailer.campaign import lifecycle
 from mailer.campaign import queries as campaign_queries
+from mailer.campaign import union
 from mailer.campaign.model import Campaign, CampaignState
 from mailer.cli import completion
 from mailer.cli.campaign_options import Id, Json, Yes
@@ -111,6 +112,7 @@ def _show_status(here: Runtime, campaign: Campaign, balance: Balance) -> None:
         say(f"go on with: mailer campaign resume {campaign.id}")
     if campaign.state is CampaignState.SCHEDULED:
         say(f"starts {spelled(campaign.due_at, campaign.timezone)}")
+    _say_also(here, campaign)
     if campaign.local_at and campaign.state in _RUNNING:
         say(f"each gets it when their own clock shows {campaign.local_at}")
     if campaign.state is CampaignState.SENDING and campaign.canary_size and not campaign.wave:
@@ -120,6 +122,13 @@ def _show_status(here: Runtime, campaign: Campaign, balance: Balance) -> None:
         due_at = delivery_queries.next_due(session, campaign.id)
     if campaign.state is CampaignState.SENDING and due_at and due_at > datetime.now(UTC):
         say(f"next try at {due_at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _say_also(here: Runtime, campaign: Campaign) -> None:
+    if campaign.also:
+        with here.database.read() as session:
+            others = union.slugs(session, campaign)
+        say(f"goes to the readers of {', '.join(others)} too, each person once")
 
 
 def _canary_line(campaign: Campaign) -> str:

@@ -181,14 +181,18 @@ def _open_gate() -> ColumnElement[bool]:
 def why_not(campaign: ColumnElement[int] = deliveries.c.campaign_id) -> ColumnElement[str | None]:
     """Why a delivery's person may not be mailed now; null where they may.
 
-    What goes to an address that somebody typed (a test) has no person behind it. Where
-    `campaign` is a parameter, its newsletter is looked up once and not for each person.
+    What goes to an address that somebody typed (a test) has no person behind it. Asked is their
+    consent in the newsletter by which the copy goes. Where `campaign` is a parameter, its own
+    newsletter is looked up once and not for each person.
     """
-    reason = audience.why_not(
-        newsletter_id=select(campaigns.c.newsletter_id)
+    own = (
+        select(campaigns.c.newsletter_id)
         .where(campaigns.c.id == campaign)
         .correlate(deliveries)
-        .scalar_subquery(),
+        .scalar_subquery()
+    )
+    reason = audience.why_not(
+        newsletter_id=func.coalesce(deliveries.c.newsletter_id, own),
         subscriber_id=deliveries.c.subscriber_id,
         notice=deliveries.c.kind == CampaignKind.NOTICE,
     )

@@ -8,6 +8,8 @@ behind the walk meets the gate.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from sqlalchemy import (
@@ -33,12 +35,14 @@ from mailer.delivery.lanes import DOMAINS, OTHER
 from mailer.delivery.model import DeliveryState
 from mailer.delivery.snapshot.queries import Target, write_range
 from mailer.delivery.tables import chunks, deliveries, domains
+from mailer.delivery.union import queries as union
 from subscribers import audience
 from subscribers.database import Database
 from subscribers.errors import SegmentInvalid
 from subscribers.segment.compile import condition
 from subscribers.segment.queries import frozen
 from subscribers.tables import subscribers, subscriptions
+from subscribers.union.queries import first_consent
 
 #: States in which somebody has, or may yet get, a copy.
 _HAS_COPY = (
@@ -101,7 +105,7 @@ def _plan_range(
         canary = row.canary_size is not None and row.snapshot_cursor == 0
         wave = 0 if canary or row.canary_size is None else 1
         who = _who(
-            row.newsletter_id,
+            [row.newsletter_id, *row.also],
             chosen,
             row.leave_out,
             row.snapshot_cursor,
@@ -113,7 +117,10 @@ def _plan_range(
         upto = session.execute(select(func.max(who.c.id))).scalar_one()
         if upto is None:
             return not move(session, campaign_id, Step.PLANNED, planned_at=now)
-        added = write_range(session, _target(row, wave=wave), who, now=now, chunk_size=chunk_size)
+        with _consents_noted(session, row, at=row.snapshot_at or now):
+            added = write_range(
+                session, _target(row, wave=wave), who, now=now, chunk_size=chunk_size
+            )
         session.execute(
             update(campaigns)
             .where(campaigns.c.id == campaign_id)
@@ -159,9 +166,10 @@ def add_joined(
             upto = session.execute(select(func.max(who.c.id))).scalar_one()
             if upto is None:
                 return added
-            more = write_range(
-                session, _target(row, wave=row.wave), who, now=now, chunk_size=chunk_size
-            )
+            with _consents_noted(session, row, at=now):
+                more = write_range(
+                    session, _target(row, wave=row.wave), who, now=now, chunk_size=chunk_size
+                )
             session.execute(
                 update(campaigns)
                 .where(campaigns.c.id == campaign_id)
@@ -208,7 +216,8 @@ def _strangers(  # type: ignore[no-untyped-def]
         )
     ).scalars()
     leave_out = row.leave_out if row.corrects is not None else [*{*row.leave_out, *others}]
-    return _who(row.newsletter_id, chosen, leave_out, cursor, 2**62, size, at=now)
+    newsletters = [row.newsletter_id, *row.also]
+    return _who(newsletters, chosen, leave_out, cursor, 2**62, size, at=now)
 
 
 def _has_copy_of(campaign_id: int) -> ColumnElement[bool]:
@@ -227,8 +236,20 @@ def _chosen(session: Session, segment: str | None, now: datetime) -> ColumnEleme
     return condition(session, frozen(session, segment), now=now)
 
 
+@contextmanager
+def _consents_noted(  # type: ignore[no-untyped-def]
+    session: Session, row, *, at: datetime
+) -> Iterator[None]:
+    """What is written meanwhile gets noted by whose consent it goes, if that can differ."""
+    before = union.newest(session) if row.also else 0
+    yield
+    if row.also:
+        newsletters = [row.newsletter_id, *row.also]
+        union.note_consents(session, row.id, newsletters, after=before, at=at)
+
+
 def _who(  # type: ignore[no-untyped-def]
-    newsletter_id: int,
+    newsletter_ids: list[int],
     chosen: ColumnElement[bool],
     leave_out: list[int],
     cursor: int,
@@ -237,7 +258,16 @@ def _who(  # type: ignore[no-untyped-def]
     *,
     at: datetime,
 ):
-    """The next `size` people who may receive: id, hash, lane and time zone."""
+    """The next `size` people who may receive: id, hash, lane and time zone.
+
+    Of several newsletters it is the first that may mail them whose subscription is looked at.
+    """
+    newsletter_id: int | ColumnElement[int] = newsletter_ids[0]
+    # All statements about a range must see the same people.
+    may_receive = audience.mailable(newsletter_id, at=at)
+    if len(newsletter_ids) > 1:
+        newsletter_id = first_consent(newsletter_ids, subscribers.c.id, at=at)
+        may_receive = true()
     people = (
         select(
             subscribers.c.id,
@@ -256,8 +286,7 @@ def _who(  # type: ignore[no-untyped-def]
         .where(
             subscribers.c.id > cursor,
             subscribers.c.id <= bound,
-            # All statements about a range must see the same people.
-            audience.mailable(newsletter_id, at=at),
+            may_receive,
             chosen,
         )
         .order_by(subscribers.c.id)

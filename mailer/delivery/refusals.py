@@ -19,6 +19,7 @@ from mailer.campaign.tables import campaigns
 from mailer.delivery.model import Outcome, Phase, Verdict
 from mailer.delivery.retry import Treatment, treatment
 from mailer.delivery.tables import deliveries
+from mailer.delivery.union.queries import newsletter_of
 from subscribers.event import Event, EventType, Hardness
 from subscribers.reason import ABOUT_ADDRESS
 from subscribers.record import record_all
@@ -76,7 +77,7 @@ def report(session: Session, outcomes: Sequence[Outcome], *, now: datetime) -> N
             deliveries.c.id,
             deliveries.c.subscriber_id,
             deliveries.c.campaign_id,
-            campaigns.c.newsletter_id,
+            newsletter_of().label("newsletter_id"),
         )
         .join(campaigns, campaigns.c.id == deliveries.c.campaign_id)
         .where(deliveries.c.id.in_(refused), deliveries.c.subscriber_id.is_not(None))

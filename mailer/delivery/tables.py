@@ -65,6 +65,9 @@ deliveries = Table(
     Column("to_address", Text),
     # The address by its keyed hash: nobody is twice in one campaign.
     Column("address_hash", LargeBinary(16), nullable=False),
+    # By whose consent its person gets it, where that is a further newsletter of the campaign;
+    # null: the campaign's own.
+    Column("newsletter_id", Id),
     # Null until it lies in a chunk, and for those skipped at once.
     Column("chunk_id", Id),
     Column("lane", String(32), nullable=False),

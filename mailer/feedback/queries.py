@@ -22,6 +22,7 @@ from mailer.campaign.model import CampaignKind
 from mailer.campaign.tables import campaigns
 from mailer.delivery.model import DeliveryState, Verdict
 from mailer.delivery.tables import deliveries, outcomes
+from mailer.delivery.union.queries import newsletter_of
 from mailer.feedback.model import (
     Applied,
     Arrived,
@@ -90,7 +91,7 @@ def _copies() -> Select[tuple[object, ...]]:
             deliveries.c.id,
             deliveries.c.kind,
             deliveries.c.campaign_id,
-            campaigns.c.newsletter_id,
+            newsletter_of().label("newsletter_id"),
             newsletters.c.name.label("newsletter"),
             deliveries.c.subscriber_id,
             func.coalesce(deliveries.c.to_address, subscribers.c.address).label("address"),
@@ -99,7 +100,7 @@ def _copies() -> Select[tuple[object, ...]]:
             left.label("has_left"),
         )
         .join(campaigns, campaigns.c.id == deliveries.c.campaign_id)
-        .join(newsletters, newsletters.c.id == campaigns.c.newsletter_id)
+        .join(newsletters, newsletters.c.id == newsletter_of())
         .outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from mailer.campaign.model import Campaign, CampaignState
 from mailer.delivery import queries as delivery_queries
 from mailer.delivery.model import DeliveryState
 from mailer.delivery.queries import Happening
+from mailer.delivery.union import queries as union
 from mailer.report import queries
 from subscribers import queries as people
 from subscribers.address import Address
@@ -55,32 +57,32 @@ def explain(
         person = people.find(session, address)
     except SubscriberUnknown:
         person = None
+    hashes = [keyring.address_hash(address.key), keyring.domain_hash(address.domain)]
+    copy = delivery_queries.delivery_of(session, campaign.id, address_hash=hashes[0])
+    newsletters = [union.consent_of(session, copy[0])] if copy else [*campaign.newsletter_ids]
     if person is not None:
         steps += [
             Happening(at=at, what=what, evidence=evidence)
             for at, what, evidence in queries.happened(
-                session, person.id, campaign_id=campaign.id, newsletter_id=campaign.newsletter_id
+                session, person.id, campaign_id=campaign.id, newsletter_ids=newsletters
             )
         ]
-    hashes = [keyring.address_hash(address.key), keyring.domain_hash(address.domain)]
     steps += [
         Happening(at=at, what=f"{scope} suppressed", evidence=reason)
         for at, scope, reason in queries.suppressed_since(session, hashes)
     ]
-    copy = delivery_queries.delivery_of(session, campaign.id, address_hash=hashes[0])
     state = None
     if copy is None:
-        standing = person and queries.standing(session, person.id, campaign.newsletter_id)
-        verdict = (
-            _ROLLED_UP
-            if campaign.archived_at
-            else _not_in_audience(campaign, standing[0] if standing else None)
-        )
+        held = queries.statuses(session, person.id, newsletters) if person else []
+        verdict = _ROLLED_UP if campaign.archived_at else _not_in_audience(campaign, held)
     else:
         delivery_id, state, reason, changed_at = copy
         verdict = _SAYS[state] + (f" ({reason})" if reason else "")
         if state is DeliveryState.QUEUED and campaign.local_at:
             verdict += _by_own_clock(campaign, delivery_queries.opening_of(session, delivery_id))
+        if campaign.also:
+            name = people.newsletter(session, newsletters[0]).name
+            verdict += f"; by the consent to {name}"
         steps += delivery_queries.story(session, delivery_id)
         steps.append(Happening(at=changed_at, what=f"state: {state}", evidence=reason or ""))
     return Explanation(
@@ -97,14 +99,16 @@ def _by_own_clock(campaign: Campaign, opens_at: datetime | None) -> str:
     )
 
 
-def _not_in_audience(campaign: Campaign, status: str | None) -> str:
+def _not_in_audience(campaign: Campaign, statuses: Sequence[str]) -> str:
     if campaign.planned_at is None and campaign.state is not CampaignState.CANCELLED:
         return "no copy yet: the audience is not fixed before the campaign starts"
-    if status is None:
-        return "got no copy: not subscribed to this newsletter"
+    if not statuses:
+        which = "any of its newsletters" if campaign.also else "this newsletter"
+        return f"got no copy: not subscribed to {which}"
+    stands = " and ".join(f"'{status}'" for status in statuses)
     return (
         "got no copy: was not in the audience when it was fixed"
-        f" (stands at '{status}' now; see the steps for when that came about)"
+        f" (stands at {stands} now; see the steps for when that came about)"
     )
 
 

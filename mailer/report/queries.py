@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -171,17 +171,18 @@ def _count(session: Session, campaign_id: int, *conditions: object) -> int:
     return found
 
 
-def standing(
-    session: Session, subscriber_id: int, newsletter_id: int
-) -> tuple[str, datetime, datetime | None] | None:
-    """Where a person stands with a newsletter: status, since when in it, when they left."""
-    row = session.execute(
-        select(subscriptions.c.status, subscriptions.c.joined_at, subscriptions.c.left_at).where(
-            subscriptions.c.subscriber_id == subscriber_id,
-            subscriptions.c.newsletter_id == newsletter_id,
+def statuses(session: Session, subscriber_id: int, newsletter_ids: Sequence[int]) -> list[str]:
+    """Where a person stands with each of some newsletters that they have to do with, in order."""
+    found: dict[int, str] = {
+        row.newsletter_id: row.status
+        for row in session.execute(
+            select(subscriptions.c.newsletter_id, subscriptions.c.status).where(
+                subscriptions.c.subscriber_id == subscriber_id,
+                subscriptions.c.newsletter_id.in_(newsletter_ids),
+            )
         )
-    ).first()
-    return (row.status, row.joined_at, row.left_at) if row else None
+    }
+    return [found[one] for one in newsletter_ids if one in found]
 
 
 def suppressed_since(session: Session, hashes: list[bytes]) -> list[tuple[datetime, str, str]]:
@@ -195,19 +196,19 @@ def suppressed_since(session: Session, hashes: list[bytes]) -> list[tuple[dateti
 
 
 def happened(
-    session: Session, subscriber_id: int, *, campaign_id: int, newsletter_id: int
+    session: Session, subscriber_id: int, *, campaign_id: int, newsletter_ids: Sequence[int]
 ) -> list[tuple[datetime, str, str]]:
     """What was reported about a person in a campaign, and about their subscription."""
     told = session.execute(
         select(events.c.at, events.c.type, events.c.source, events.c.effect).where(
             events.c.subscriber_id == subscriber_id,
             (events.c.campaign_id == campaign_id)
-            | (events.c.campaign_id.is_(None) & (events.c.newsletter_id == newsletter_id)),
+            | (events.c.campaign_id.is_(None) & events.c.newsletter_id.in_(newsletter_ids)),
         )
     )
     agreed = session.execute(
         select(consents.c.at, consents.c.action, consents.c.source).where(
-            consents.c.subscriber_id == subscriber_id, consents.c.newsletter_id == newsletter_id
+            consents.c.subscriber_id == subscriber_id, consents.c.newsletter_id.in_(newsletter_ids)
         )
     )
     return [

@@ -17,6 +17,7 @@ from mailer.campaign import queries as campaign_queries
 from mailer.campaign.model import Campaign
 from mailer.cli.app import main
 from subscribers import queries as people
+from subscribers.address import parse
 from subscribers.database import Database
 from subscribers.tables import subscribers
 from tests.integration.delivery.conftest import World
@@ -136,6 +137,8 @@ def test_tomorrow_is_the_newsletters(mailer: Run, world: World) -> None:
         (("--at", "31 Oct 2027 2:30"), "say --earlier or --later"),
         (("--at", "1 Dec 2099 9:00 Asia/Tokyo", "--timezone", "UTC"), "names Asia/Tokyo and"),
         (("--at", "tomorrow 9:00", "--now"), "say when once"),
+        (("--now", "--also", "weekly"), "the readers of weekly are named twice"),
+        (("--now", "--also", "dayly"), "there is no newsletter 'dayly'"),
         (("--at", "tomorrow 9:00", "--local", "9:00"), "say when once"),
         (("--local", "9:00", "--now"), "say when once"),
         (("--local", "9:00 Asia/Tokyo"), "each person's own zone"),
@@ -279,3 +282,48 @@ def test_what_is_over_is_not_cancelled_and_nobody_is_asked(world: World, mailer:
     mailer("cancel", str(campaign.id), "--yes")
     again = mailer("cancel", str(campaign.id), code=2)
     assert again.err == "mailer: the campaign is cancelled: there is nothing to cancel\n"
+
+
+# --- several newsletters
+
+
+def with_daily(world: World) -> None:
+    """Daily: read by one of Weekly's readers, and by one who left Weekly and a stranger to it."""
+    with world.database.write() as session:
+        weekly = people.newsletter(session, world.newsletter_id)
+        daily = people.add_newsletter(
+            session, replace(weekly, slug="daily", name="Daily"), now=world.now
+        )
+        left = people.find(session, parse("1-as@example.com")).id
+        people.unsubscribe(session, left, weekly, now=world.now)
+        for text in ("0-as@example.com", "1-as@example.com", "new@example.com"):
+            people.add(session, parse(text), daily, keyring=world.keyring, now=world.now)
+
+
+def test_the_readers_of_another_newsletter_too_are_counted_once(mailer: Run, world: World) -> None:
+    with_daily(world)
+    said = mailer(*SCHEDULE, "--now", "--to", "weekly", "--also", "daily").out
+    lines = [" ".join(line.split()) for line in said.splitlines()]
+    at = lines.index("to 8 people")
+    assert lines[at + 1 : at + 4] == [
+        "6 by Weekly (weekly)",
+        "2 by Daily (daily)",
+        "left out nobody",
+    ]
+    assert newest(world).also
+    world.now = datetime.now(UTC)
+    world.plan(newest(world).id)
+    assert len(world.ids(newest(world).id)) == 8
+    shown = mailer("status", str(newest(world).id)).out
+    assert "goes to the readers of daily too" in shown
+
+
+def test_a_segment_and_local_time_narrow_the_readers_of_several(mailer: Run, world: World) -> None:
+    with_daily(world)
+    options = ("--to", "weekly", "--also", "daily", "--exclude", "newsletter:weekly", "--json")
+    told = json.loads(mailer(*SCHEDULE, "--local", "2099-12-01 09:00", *options).out)
+    assert (told["audience"], told["shares"]) == (2, {"weekly": 0, "daily": 2})
+    assert {one["timezone"]: one["people"] for one in told["zones"]} == {
+        "Asia/Tokyo": 1,
+        "Europe/Berlin": 1,
+    }

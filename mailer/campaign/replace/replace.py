@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from mailer.campaign import queries
+from mailer.campaign import queries, union
 from mailer.campaign.model import Campaign, CampaignKind, CampaignState
 from mailer.campaign.replace.queries import swap
 from mailer.campaign.schedule import Edition, begun_corrections, edition_of
@@ -56,7 +56,7 @@ def replace(
         rendering,
         edition=edition.number,
         leave_out=edition.leave_out,
-        tracking=newsletter.tracking,
+        tracking=union.tracking(session, newsletter, seen.also),
     ):
         check(queries.get(session, seen.id), issue_number=seen.issue_number)
         raise CampaignRefused(f"campaign {seen.id} changed in this moment; look again")

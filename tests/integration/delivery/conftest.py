@@ -133,6 +133,7 @@ class World:
         local_at: str | None = None,
         timezone: str = "UTC",
         number: int | None = None,
+        also: tuple[int, ...] = (),
     ) -> int:
         """Schedule a campaign for now."""
         rendering = rendering or simple_rendering(words)
@@ -142,6 +143,7 @@ class World:
                 rendering,
                 kind=CampaignKind.ISSUE,
                 newsletter_id=self.newsletter_id,
+                also=also,
                 issue_number=number,
                 checksum=rendering.checksum,
                 edition=edition,

@@ -115,14 +115,19 @@ class World:
         state: str = "sent",
         provider_id: str | None = None,
         kind: CampaignKind = CampaignKind.ISSUE,
+        by: str | None = None,
     ) -> int:
-        """Enter a copy as if it had been sent; gives the delivery's id."""
+        """Enter a copy as if it had been sent; gives the delivery's id.
+
+        `by`: the newsletter by whose consent, where it is not the campaign's own.
+        """
         with self.database.write() as session:
             delivery_id: int = session.execute(
                 insert(deliveries)
                 .values(
                     campaign_id=campaign_id,
                     kind=kind,
+                    newsletter_id=self.newsletters[by].id if by else None,
                     subscriber_id=person,
                     to_address=None if person else text,
                     address_hash=self.keyring.address_hash(address.parse(text).key),

@@ -1,0 +1,1 @@
+"""Campaigns for the readers of several newsletters: by whose consent each copy goes."""

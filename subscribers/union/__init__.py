@@ -1,0 +1,1 @@
+"""Several newsletters together: everybody who may receive any of them, once."""
