@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, exists, func, select, true
+from sqlalchemy import ColumnElement, case, exists, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from subscribers import audience
@@ -63,20 +63,20 @@ def shares(
     which they get it. Raises SegmentInvalid.
     """
     inside = true() if words is None else condition(session, read(session, words), now=now)
-    rows = session.execute(
-        select(
-            subscriptions.c.newsletter_id,
-            subscribers.c.timezone,
-            func.count().label("people"),
+    found: list[Share] = []
+    for number, newsletter_id in enumerate(newsletter_ids):
+        rows = session.execute(
+            select(subscribers.c.timezone, func.count().label("people"))
+            .select_from(subscribers.join(subscriptions))
+            .where(
+                audience.mailable(newsletter_id, at_once=True),
+                ~_any_may_mail(newsletter_ids[:number]),
+                inside,
+            )
+            .group_by(subscribers.c.timezone)
         )
-        .select_from(subscribers.join(subscriptions))
-        .where(
-            subscriptions.c.newsletter_id == first_consent(newsletter_ids, subscribers.c.id),
-            inside,
-        )
-        .group_by(subscriptions.c.newsletter_id, subscribers.c.timezone)
-    )
-    return [Share(**row) for row in rows.mappings()]
+        found += [Share(newsletter_id=newsletter_id, **row) for row in rows.mappings()]
+    return found
 
 
 def excluded(session: Session, newsletter_ids: Sequence[int]) -> Mapping[Exclusion, int]:
@@ -91,9 +91,17 @@ def excluded(session: Session, newsletter_ids: Sequence[int]) -> Mapping[Exclusi
             counted.c.subscriber_id == subscribers.c.id,
             counted.c.newsletter_id.in_(newsletter_ids[:number]),
         )
-        nobody = first_consent(newsletter_ids, subscribers.c.id).is_(None)
-        found.update(audience.count(session, newsletter_id, only=[nobody, ~before]).excluded)
+        # By itself, too: most may be mailed by the very one, and need no second look.
+        nobody = [~audience.mailable(newsletter_id, at_once=True), ~_any_may_mail(newsletter_ids)]
+        found.update(audience.count(session, newsletter_id, only=[*nobody, ~before]).excluded)
     return found
+
+
+def _any_may_mail(newsletter_ids: Sequence[int]) -> ColumnElement[bool]:
+    """Whether one of these may mail a person: asked of everybody, with what is suppressed aside."""
+    place = subscriptions.alias("other")
+    may = [audience.mailable(one, at_once=True, place=place) for one in newsletter_ids]
+    return exists().where(place.c.subscriber_id == subscribers.c.id, or_(false(), *may))
 
 
 def _rank(newsletter_ids: Sequence[int], which: ColumnElement[int]) -> ColumnElement[int]:
