@@ -94,7 +94,7 @@ def why_not(
 def count(
     session: Session, newsletter_id: int, *, only: Sequence[ColumnElement[bool]] = ()
 ) -> AudienceCount:
-    """Count who would receive now, and who would not by reason; `only` those of whom all is true."""
+    """Count who would receive now, and who not by reason; `only` those of whom all this is true."""
     reason = _reason(newsletter_id).label("reason")
     rows = session.execute(
         select(reason, func.count().label("people"))

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from mailer.campaign import lifecycle
+from mailer.campaign import lifecycle, union
 from mailer.campaign import queries as campaign_queries
-from mailer.campaign import union
 from mailer.campaign.model import Campaign, CampaignState
 from mailer.cli import completion
 from mailer.cli.campaign_options import Id, Json, Yes
