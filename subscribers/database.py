@@ -99,11 +99,15 @@ class Database:
     `read()` and `write()` give a Session in a transaction of its own; `write()` commits on
     leaving, and rolls back on an exception. Both raise DatabaseUnavailable where the server
     can't be reached, and DatabaseFull where its disk is full.
+
+    With `idle_seconds` PostgreSQL rolls back a transaction in which nothing was asked for so
+    long: a process that was stopped, or whose host lost its power, keeps nobody waiting for the
+    rows it had locked. (A file's lock goes with its process, and not before.)
     """
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+    def __init__(self, url: str, *, pool_size: int = 5, idle_seconds: float | None = None) -> None:
         self.url = url
-        self.engine = _engine(url, pool_size=pool_size)
+        self.engine = _engine(url, pool_size=pool_size, idle_seconds=idle_seconds)
         self._writing = self.engine.execution_options(pressrun_write=True)
         #: What to call it in a message: its file, or its URL without the password.
         self.place = (
@@ -171,9 +175,11 @@ def upsert_for(dialect: Dialect, table: Table) -> postgresql.Insert | sqlite.Ins
     return sqlite.insert(table) if dialect.name == "sqlite" else postgresql.insert(table)
 
 
-def _engine(url: str, *, pool_size: int) -> Engine:
+def _engine(url: str, *, pool_size: int, idle_seconds: float | None) -> Engine:
     if not url.startswith("sqlite"):
         engine = create_engine(url, pool_size=pool_size, max_overflow=5)
+        if idle_seconds is not None:
+            event.listen(engine, "connect", lambda c, _: _end_when_idle(c, idle_seconds))
         event.listen(engine, "checkin", _note_rest)
         event.listen(engine, "checkout", lambda c, entry, _: _try_rested(engine.dialect, c, entry))
         return engine
@@ -195,6 +201,14 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
 def _begin_sqlite(connection: Connection) -> None:
     write = connection.get_execution_options().get("pressrun_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _end_when_idle(connection: DBAPIConnection, seconds: float) -> None:
+    # A session's setting, not one of the start-up packet, which connection poolers refuse.
+    cursor = connection.cursor()
+    cursor.execute(f"SET idle_in_transaction_session_timeout = {max(1, round(seconds * 1000))}")
+    cursor.close()
+    connection.commit()
 
 
 def _note_rest(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:

@@ -26,7 +26,7 @@ def serve(host: Host = None, port: Port = None) -> None:
     # Here, not above: a worker does without the web, and is smaller by a fifth.
     from mailer.cli.web import serve_web
 
-    here = runtime()
+    here = runtime(serves=True)
     logs.configure(here.settings)
     engine = Engine(here, sends=True, ticks=True)
 
@@ -55,7 +55,7 @@ def web(host: Host = None, port: Port = None) -> None:
     """
     from mailer.cli.web import serve_web
 
-    here = runtime()
+    here = runtime(serves=True)
     logs.configure(here.settings)
     with until_signalled() as signalled:
         serve_web(
@@ -78,7 +78,7 @@ def worker() -> None:
 
     Example: `mailer worker`
     """
-    _run(runtime(), sends=True, ticks=False)
+    _run(runtime(serves=True), sends=True, ticks=False)
 
 
 def clock() -> None:
@@ -86,7 +86,7 @@ def clock() -> None:
 
     Example: `mailer clock`
     """
-    _run(runtime(), sends=False, ticks=True)
+    _run(runtime(serves=True), sends=False, ticks=True)
 
 
 def _run(here: Runtime, *, sends: bool, ticks: bool) -> None:

@@ -21,6 +21,10 @@ class Runtime:
     """The settings of this call; the rest opens when it is used."""
 
     settings: Settings
+    #: Whether this is one of the installation's processes: they work in short transactions, and
+    #: one that stands still for a whole lease is taken for dead. (A command's output may wait for
+    #: a reader as long as it likes.)
+    serves: bool = False
 
     @cached_property
     def database(self) -> Database:
@@ -32,7 +36,8 @@ class Runtime:
     @cached_property
     def unchecked_database(self) -> Database:
         """The database as it is, for `db upgrade`."""
-        return Database(self.settings.database_url)
+        lease = self.settings.sending.lease_seconds
+        return Database(self.settings.database_url, idle_seconds=lease if self.serves else None)
 
     @cached_property
     def keyring(self) -> Keyring:
@@ -64,6 +69,6 @@ def read_keys(settings: Settings) -> str:
         ) from exc
 
 
-def runtime() -> Runtime:
+def runtime(*, serves: bool = False) -> Runtime:
     """The runtime of this call; raises SettingsInvalid."""
-    return Runtime(settings=load(config.chosen()))
+    return Runtime(settings=load(config.chosen()), serves=serves)

@@ -119,11 +119,18 @@ RELAY = Prepared(
         .where(campaigns.c.id == bindparam("the_campaign"))
     )
 )
-#: A campaign that was served waits for its turn.
+#: A campaign that was served waits for its turn. Where somebody else changes its row just now,
+#: it is let be: the turn matters less than not to wait for one who may have been stopped.
 SERVED = Prepared(
     lambda _: (
         update(campaigns)
-        .where(campaigns.c.id == bindparam("the_campaign"))
+        .where(
+            campaigns.c.id
+            == select(campaigns.c.id)
+            .where(campaigns.c.id == bindparam("the_campaign"))
+            .with_for_update(skip_locked=True)
+            .scalar_subquery()
+        )
         .values(served_at=bindparam("the_now", type_=Moment))
     )
 )

@@ -18,6 +18,7 @@ from sqlalchemy import func, insert, select
 
 from mailer.campaign import queries as campaign_queries
 from mailer.campaign.schedule import schedule
+from mailer.campaign.tables import campaigns
 from mailer.delivery import ledger
 from mailer.delivery.tables import deliveries, intents
 from mailer.render.model import FORMAT, Escape, Rendering, Slot, SlotKind
@@ -237,9 +238,13 @@ class Installation:
         )
 
     def words(self) -> str:
-        """What the processes said, for a failing test."""
+        """What the processes said, and where the campaigns stand, for a failing test."""
         logs = sorted(self.folder.glob("*.log"))
-        return "\n".join(f"--- {log.name}\n{log.read_text()[-1500:]}" for log in logs)
+        said = "\n".join(f"--- {log.name}\n{log.read_text()[-1500:]}" for log in logs)
+        columns = (campaigns.c.id, campaigns.c.kind, campaigns.c.state, campaigns.c.pause_reason)
+        with self.database.read() as session:
+            stand = [tuple(row) for row in session.execute(select(*columns))]
+        return f"{said}\n--- campaigns: {stand}"
 
     def check(self, campaign: int, *, kills: int = 0, unknown: int | None = None) -> dict[str, int]:
         """Join the sink's log with the ledger; asserts the invariants of the promise.

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from mailer.errors import AlreadyScheduled
 from subscribers.tables import subscriptions
@@ -125,7 +125,7 @@ def test_fault_26_a_worker_stopped_for_longer_than_its_lease_wakes_up(
     installation.start("clock")
     sleeper = installation.start("worker")
     installation.wait(lambda: progress(installation) > 100)
-    stop_outside_a_transaction(sleeper, installation)
+    stop_at_the_worst_moment(sleeper, installation)
     installation.start("worker")
     stopped_at = progress(installation)
     installation.wait(lambda: progress(installation) > stopped_at + 200)
@@ -153,9 +153,7 @@ def test_fault_33_workers_asked_to_end_leave_nothing_unknown(installation: Insta
 
 
 @pytest.mark.timeout(120)
-def test_serve_ends_on_ctrl_c_and_goes_on_after_a_restart(
-    sqlite_url: str, tmp_path: Path
-) -> None:
+def test_serve_ends_on_ctrl_c_and_goes_on_after_a_restart(sqlite_url: str, tmp_path: Path) -> None:
     with installed(tmp_path, sqlite_url, behaviour=SLOW) as here:
         here.add_people(1000)
         campaign = here.schedule()
@@ -262,23 +260,44 @@ def test_pause_and_cancel_stop_all_workers_within_two_seconds(installation: Inst
     assert figures["sent"] + figures["cancelled"] == 20_000
 
 
-def stop_outside_a_transaction(process: subprocess.Popen[bytes], here: Installation) -> None:
-    """SIGSTOP, but not while it holds SQLite's one write lock: then all others just wait."""
+def stop_at_the_worst_moment(process: subprocess.Popen[bytes], here: Installation) -> None:
+    """SIGSTOP while it holds rows of PostgreSQL, which lets go of them after a lease.
+
+    Nobody takes SQLite's one write lock from a process that holds it: there, while it does not.
+    """
+    waits_for = owns_the_file if here.database.is_sqlite else holds_rows
+    worst = not here.database.is_sqlite
     while True:
         process.send_signal(signal.SIGSTOP)
-        if not here.database.is_sqlite:
+        if waits_for(here) is worst:
             return
-        file = sqlite3.connect(here.database_url.removeprefix("sqlite:///"), timeout=0.3)
-        try:
-            file.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            process.send_signal(signal.SIGCONT)
-            time.sleep(0.01)
-        else:
-            file.rollback()
-            return
-        finally:
-            file.close()
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
+
+
+def owns_the_file(here: Installation) -> bool:
+    file = sqlite3.connect(here.database_url.removeprefix("sqlite:///"), timeout=0.3)
+    try:
+        file.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return True
+    else:
+        file.rollback()
+        return False
+    finally:
+        file.close()
+
+
+def holds_rows(here: Installation) -> bool:
+    """Whether somebody has changed rows, and then stood still for a tenth of a second."""
+    still = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND state = 'idle in transaction' AND backend_xid IS NOT NULL"
+        " AND clock_timestamp() - state_change > interval '100 ms'"
+    )
+    time.sleep(0.12)
+    with here.database.read() as session:
+        return session.execute(still).scalar_one() > 0
 
 
 def closed(here: Installation, campaign: int) -> bool:

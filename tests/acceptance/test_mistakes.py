@@ -72,9 +72,7 @@ def test_keys(home: Home, text: str | bytes | None) -> None:
         ("smtp.example.com", "https://10.0.0.7", "every unsubscribe link would be dead"),
     ],
 )
-def test_public_url_that_would_make_dead_links(
-    home: Home, host: str, url: str, words: str
-) -> None:
+def test_public_url_that_would_make_dead_links(home: Home, host: str, url: str, words: str) -> None:
     home.relay(f'host = "{host}"')
     home.patch.setenv("PRESSRUN_PUBLIC_URL", url)
     home.mailer(*SCHEDULE, "--now").mistake("public_url", url, words, "pressrun.toml")

@@ -39,9 +39,7 @@ def test_a_relay_that_refuses_us(home: Home, lines: str, words: tuple[str, ...])
         told = home.mailer(*TEST)
         told.mistake("me@example.com", *words, code=1)
         assert "hunter2" not in told.err
-        home.relay(
-            f'host = "127.0.0.1"\nport = {sink.port}\nusername = "ann"\npassword = "right"'
-        )
+        home.relay(f'host = "127.0.0.1"\nport = {sink.port}\nusername = "ann"\npassword = "right"')
         assert home.mailer(*TEST).out.endswith("(campaign 2)\n")
     finally:
         sink.stop()

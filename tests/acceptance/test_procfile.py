@@ -135,9 +135,7 @@ def _leave(here: Installation, port: int, recipient: str) -> None:
     """A mail program posts to the List-Unsubscribe of this person's copy (RFC 8058)."""
     [header] = [m.headers["list-unsubscribe"] for m in here.accepted() if m.rcpt == recipient]
     path = urlsplit(header.strip("<> ").split(">")[0]).path
-    answer = httpx.post(
-        f"http://127.0.0.1:{port}{path}", data={"List-Unsubscribe": "One-Click"}
-    )
+    answer = httpx.post(f"http://127.0.0.1:{port}{path}", data={"List-Unsubscribe": "One-Click"})
     assert answer.is_success, answer.text
 
 

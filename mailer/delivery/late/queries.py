@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, or_, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from mailer.campaign.model import CampaignState
@@ -50,16 +50,21 @@ def pause_late(session: Session, *, now: datetime, late_after: timedelta) -> lis
 
 
 def keep_alive(session: Session, *, now: datetime, late_after: timedelta) -> None:
-    """Say that running campaigns are being driven; one that fell silent too long is left so."""
-    session.execute(
-        update(campaigns)
+    """Say that running campaigns are being driven; one that fell silent too long is left so.
+
+    Who changes a campaign just now drives it, or stops it: nobody waits for that here.
+    """
+    driven = (
+        select(campaigns.c.id)
         .where(
             campaigns.c.state.in_([CampaignState.PLANNING, CampaignState.SENDING]),
             or_(campaigns.c.alive_at > now - late_after, _only_waited(now - late_after)),
             campaigns.c.alive_at < now,
         )
-        .values(alive_at=now)
+        .order_by(campaigns.c.id)
+        .with_for_update(skip_locked=True)
     )
+    session.execute(update(campaigns).where(campaigns.c.id.in_(driven)).values(alive_at=now))
 
 
 def _only_waited(since: datetime) -> ColumnElement[bool]:

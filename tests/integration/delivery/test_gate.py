@@ -133,9 +133,7 @@ def test_a_late_try_again_reopens_a_finished_campaign(world: World, campaign: in
     assert [i.attempt for i in world.pass_gate(claim, ids[:1], worker="b").intents] == [2]
 
 
-def test_an_answer_lost_with_the_connection_is_asked_for_again(
-    world: World, campaign: int
-) -> None:
+def test_an_answer_lost_with_the_connection_is_asked_for_again(world: World, campaign: int) -> None:
     claim, ids = world.claim(), world.ids(campaign)
     assert claim
     lost = world.pass_gate(claim, ids[:3])
@@ -154,9 +152,7 @@ def test_a_campaign_that_does_not_run_lets_nothing_fly(
     assert claim
     with world.database.write() as session:
         if step == "pause":
-            assert campaign_queries.pause(
-                session, campaign, reason="by hand", now=world.now
-            )
+            assert campaign_queries.pause(session, campaign, reason="by hand", now=world.now)
         else:
             campaign_queries.cancel(session, campaign, now=world.now)
     assert world.pass_gate(claim, ids) == gate.Passed(intents=(), stop=True)
@@ -297,9 +293,7 @@ def test_an_unknown_copy_put_back_stays_when_the_first_try_is_heard_of(
     assert world.states(campaign)[:2] == ["sent", "sent"]
 
 
-def test_cancelling_closes_what_waits_and_owns_up_to_what_flew(
-    world: World, campaign: int
-) -> None:
+def test_cancelling_closes_what_waits_and_owns_up_to_what_flew(world: World, campaign: int) -> None:
     claim, ids = world.claim(), world.ids(campaign)
     assert claim
     world.pass_gate(claim, ids[:2])
@@ -323,9 +317,7 @@ def test_what_was_heard_of_before_its_worker_was_missed_is_sent(
     assert dead
     world.pass_gate(dead, ids[:2])
     with world.database.write() as session:
-        session.execute(
-            update(deliveries).where(deliveries.c.id == ids[0]).values(later="bounced")
-        )
+        session.execute(update(deliveries).where(deliveries.c.id == ids[0]).values(later="bounced"))
     world.now += timedelta(seconds=61)
     assert world.claim(worker="b")
     assert world.states(campaign)[:2] == ["sent", "unknown"]
@@ -368,9 +360,7 @@ def test_what_was_heard_of_before_its_reply_was_missed_is_sent(
         look_at(world, ids[0], EventType.CLICKED)
     else:
         with world.database.write() as session:
-            session.execute(
-                update(deliveries).where(deliveries.c.id == ids[0]).values(later=heard)
-            )
+            session.execute(update(deliveries).where(deliveries.c.id == ids[0]).values(later=heard))
     record(world, *(world.outcome(i, Verdict.UNKNOWN, code=0) for i in ids[:2]))
     assert world.states(campaign)[:2] == ["sent", "unknown"]
     # Heard of in the very moment in which it became unknown.
@@ -395,9 +385,7 @@ def test_unknown_copies_are_put_back_only_by_choice_and_only_once_overdue(
     with world.database.write() as session:
         session.execute(update(newsletters).values(unknown_policy=policy))
         late_queries.keep_alive(session, now=world.now, late_after=LATE)
-        early = ledger.resend_unknown(
-            session, now=world.now, not_before=world.now - deadline
-        )
+        early = ledger.resend_unknown(session, now=world.now, not_before=world.now - deadline)
         world.now += deadline
         late = ledger.resend_unknown(session, now=world.now, not_before=world.now - deadline)
     assert (early, late) == (0, back)

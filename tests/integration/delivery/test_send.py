@@ -259,9 +259,7 @@ def test_stopping_waits_for_a_database_that_takes_no_outcomes(
     with now_world.database.write() as session:
         session.execute(text(refusing.format("SELECT RAISE(ABORT, 'database is locked');")))
     told = settings(now_world, smtp_sink)
-    told = told.model_copy(
-        update={"sending": QUICK.model_copy(update={"grace_seconds": 0.2})}
-    )
+    told = told.model_copy(update={"sending": QUICK.model_copy(update={"grace_seconds": 0.2})})
     with Plant(now_world, told) as plant:
         plant.wait(lambda: len(smtp_sink.received) == len(people))
         plant.sender.stop()

@@ -165,9 +165,7 @@ def test_new_notices_do_not_wait_with_late_ones_but_with_held_ones(world: World)
     notify(world, Notice.CONFIRM, "ada@example.org")
     world.now += timedelta(minutes=1)
     with world.database.write() as session:
-        campaign_queries.pause(
-            session, 1, reason="the relay refuses the login", now=world.now
-        )
+        campaign_queries.pause(session, 1, reason="the relay refuses the login", now=world.now)
     notify(world, Notice.CONFIRM, "bob@example.org")
     assert editions(world) == [(0, "paused", 2)]
     with world.database.write() as session:

@@ -44,8 +44,7 @@ def test_no_ten_seconds_see_more_than_the_limit(
         now += timedelta(seconds=pause)
         given_, meter = grant(limits, meter, wanted=wanted, now=now)
         flown += [
-            given_.start + n * given_.interval + lateness * LATENESS
-            for n in range(given_.messages)
+            given_.start + n * given_.interval + lateness * LATENESS for n in range(given_.messages)
         ]
     flown.sort()
     window = timedelta(seconds=10)
