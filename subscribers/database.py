@@ -109,6 +109,9 @@ class Database:
         self.url = url
         self.engine = _engine(url, pool_size=pool_size, idle_seconds=idle_seconds)
         self._writing = self.engine.execution_options(pressrun_write=True)
+        # Nothing can be written by mistake, so that it may end with a COMMIT: at a ROLLBACK
+        # psycopg forgets the statements that it has prepared.
+        self._reading = self.engine.execution_options(postgresql_readonly=not self.is_sqlite)
         #: What to call it in a message: its file, or its URL without the password.
         self.place = (
             self.engine.url.database or ":memory:"
@@ -123,13 +126,15 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that only reads; it is rolled back at the end."""
+        """A session that only reads; what it writes is refused (PostgreSQL) or rolled back."""
         with (
             _translated(self.place),
-            self.engine.connect() as connection,
+            self._reading.connect() as connection,
             Session(connection) as session,
         ):
             yield session
+            if not self.is_sqlite:
+                connection.commit()
 
     @contextmanager
     def write(self, *, frozen: bool = False) -> Iterator[Session]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import bindparam, insert, not_, select
+from sqlalchemy import bindparam, insert, not_, select, text
 from sqlalchemy.exc import IntegrityError
 
 from subscribers.database import Database, as_moment
+from subscribers.errors import DatabaseUnavailable
 from subscribers.given import among, give_rows, given_rows
 from subscribers.prepared import Prepared
 from subscribers.tables import suppressions
@@ -97,3 +99,27 @@ def test_what_the_driver_refuses_is_told_as_ever(database: Database) -> None:
 
 def _words(statement: Prepared, database: Database) -> str:
     return str(statement._make(database.engine.dialect).compile(database.engine))
+
+
+def test_a_server_keeps_its_plans_while_sessions_that_read_come_and_go(database: Database) -> None:
+    if database.is_sqlite:
+        pytest.skip("an embedded database has no server")
+    for _ in range(12):
+        with database.read() as session:
+            _SOME.run(session, ids=[1], reason="complained")
+    with database.read() as session:
+        kept = session.execute(text("SELECT statement FROM pg_prepared_statements")).scalars()
+        assert any("suppressions" in statement for statement in kept)
+
+
+def test_a_session_that_reads_leaves_nothing_behind(database: Database) -> None:
+    added = insert(suppressions).values(
+        newsletter_id=0, scope="address", value_hash=b"x" * 16, reason="complained",
+        source="test", at=datetime.now(UTC),
+    )  # fmt: skip
+    refused = nullcontext() if database.is_sqlite else pytest.raises(DatabaseUnavailable)
+    with refused, database.read() as session:
+        session.execute(added)
+    with database.read() as session:
+        assert session.execute(select(suppressions.c.id)).all() == []
+    keep(database, 1, value=None, at=datetime.now(UTC))  # and whoever writes next may write
