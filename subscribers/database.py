@@ -205,7 +205,14 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
 
 def _begin_sqlite(connection: Connection) -> None:
     write = connection.get_execution_options().get("pressrun_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    words = "BEGIN IMMEDIATE" if write else "BEGIN"
+    try:
+        # By the driver itself: SQLAlchemy's way takes twenty times as long as SQLite.
+        connection.connection.cursor().execute(words)
+    except sqlite3.Error as exc:
+        raise DBAPIError.instance(
+            words, None, exc, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
+        ) from exc
 
 
 def _end_when_idle(connection: DBAPIConnection, seconds: float) -> None:
