@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
+    ClauseElement,
     ColumnElement,
+    Dialect,
+    Insert,
+    Select,
     and_,
     bindparam,
     case,
@@ -27,6 +31,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from mailer.campaign.model import CampaignKind
 from mailer.campaign.tables import campaigns
@@ -132,7 +137,7 @@ def pass_gate(
         Intent(delivery_id=delivery_id, attempt=attempt)
         for delivery_id, attempt in _FLY.run(session, **asked)
     ]
-    if passed:
+    if passed and session.get_bind().dialect.name == "sqlite":
         _INTENT.run(session, **asked | {"the_ids": [i.delivery_id for i in passed]})
     if asked_before:
         passed += _ours_already(
@@ -199,9 +204,8 @@ def why_not(campaign: ColumnElement[int] = deliveries.c.campaign_id) -> ColumnEl
     return case((deliveries.c.to_address.is_not(None), null()), else_=reason)
 
 
-# Built once: to put these together takes SQLAlchemy longer than SQLite takes to run them.
-_FLY = Prepared(
-    lambda _: (
+def _flying() -> ReturningUpdate[tuple[int, int]]:
+    return (
         update(deliveries)
         .where(
             among(deliveries.c.id, "the_ids"),
@@ -221,24 +225,35 @@ _FLY = Prepared(
         )
         .returning(deliveries.c.id, deliveries.c.attempt)
     )
-)
+
+
+def _appended(flown: Select[tuple[int, int]]) -> Insert:
+    """The intents of those that may fly."""
+    same = {
+        "chunk_id": "the_chunk",
+        "token": "the_token",
+        "worker": "the_worker",
+        "relay": "the_relay",
+        "at": "the_now",
+    }
+    told = (bindparam(name, type_=intents.c[column].type) for column, name in same.items())
+    return insert(intents).from_select(["delivery_id", "attempt", *same], flown.add_columns(*told))
+
+
+def _fly(dialect: Dialect) -> ClauseElement:
+    """Lets fly; PostgreSQL appends the intents in the same statement, for a round trip less."""
+    if dialect.name == "sqlite":
+        return _flying()
+    flown = _flying().cte("flown")
+    appended = _appended(select(flown.c.id, flown.c.attempt))
+    return appended.returning(intents.c.delivery_id, intents.c.attempt)
+
+
+# Built once: to put these together takes SQLAlchemy longer than SQLite takes to run them.
+_FLY = Prepared(_fly)
 _INTENT = Prepared(
-    lambda _: insert(intents).from_select(
-        ["delivery_id", "attempt", "chunk_id", "token", "worker", "relay", "at"],
-        select(
-            deliveries.c.id,
-            deliveries.c.attempt,
-            *(
-                bindparam(name, type_=column.type)
-                for name, column in (
-                    ("the_chunk", intents.c.chunk_id),
-                    ("the_token", intents.c.token),
-                    ("the_worker", intents.c.worker),
-                    ("the_relay", intents.c.relay),
-                    ("the_now", intents.c.at),
-                )
-            ),
-        ).where(among(deliveries.c.id, "the_ids")),
+    lambda _: _appended(
+        select(deliveries.c.id, deliveries.c.attempt).where(among(deliveries.c.id, "the_ids"))
     )
 )
 _IS_OPEN = Prepared(lambda _: select(_open_gate()))
