@@ -12,7 +12,7 @@ from tests.integration.feedback.world import World
 
 
 def copies(world: World) -> tuple[int, int, int]:
-    """Ada reads both; a copy of each of two campaigns of Weekly: by Daily's consent, and its own."""
+    """Ada reads both; a copy each of two campaigns of Weekly: by Daily's consent and by its own."""
     person = world.add_person("ada@example.org", "weekly", "daily")
     by_daily = world.add_copy(world.add_campaign(), "ada@example.org", person, by="daily")
     by_weekly = world.add_copy(world.add_campaign(), "ada@example.org", person)
