@@ -24,10 +24,11 @@ T = TypeVar("T", covariant=True)
 BELIEVED = 2.0
 #: Trouble behind a relay that nobody heeded for so long is over: nothing was sent there.
 HEEDED = timedelta(minutes=1)
-#: A lane's own speed is measured over so many seconds.
+#: A lane's own speed is measured over so many seconds; over fewer where it has only begun, but
+#: not over less than one.
 MEASURED = 10.0
 #: A lane that has seen next to nothing is taken to go at so many messages a second.
-LEAST = 2.0
+LEAST = 10.0
 
 
 class RunInThread(Protocol):
@@ -96,10 +97,10 @@ class Pacer:
         return rate
 
     def _speed(self, relay: str, lane: str) -> float:
-        since = time.monotonic() - MEASURED
+        now = time.monotonic()
         lanes = [place for place in self._flown if place[0] == relay and lane in (WHOLE, place[1])]
-        recent = sum(1 for place in lanes for at in self._flown[place] if at > since)
-        return recent / MEASURED
+        recent = [at for place in lanes for at in self._flown[place] if at > now - MEASURED]
+        return len(recent) / max(1.0, now - min(recent)) if recent else 0.0
 
     async def _heed(self, reported: Iterable[tuple[str, str]]) -> None:
         """Slow down where somebody behind a relay said so, by the speed that this worker had."""

@@ -13,6 +13,8 @@ EXTENSIONS = (
     *("PIPELINING", "CHUNKING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"),
     "SIZE 52428800",
 )
+#: Who was told that all is over has so many seconds to hang up.
+LINGER = 2.0
 _PATH = re.compile(rb"^[^<]*<([^>]*)>")
 
 
@@ -196,9 +198,11 @@ class Session(asyncio.Protocol):
     def _say(self, words: bytes) -> None:
         self._transport.write(words)
         if words.startswith(b"421"):
-            # RFC 5321 3.8: nothing that comes behind it is looked at.
+            # RFC 5321 3.8: nothing that comes behind it is looked at. It is read, though: were
+            # it left, the system would reset the connection, and the 421 be lost on its way.
             self._waiting = True
-            self._transport.close()
+            self._transport.write_eof()
+            asyncio.get_running_loop().call_later(LINGER, self._transport.close)
 
     def _confirm(self, words: bytes) -> None:
         self._waiting = False

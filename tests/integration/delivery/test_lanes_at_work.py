@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 
@@ -10,7 +11,9 @@ from sqlalchemy import func, select
 
 from mailer.delivery import grants
 from mailer.delivery.pace import Limits
+from mailer.delivery.pacer import Pacer
 from mailer.delivery.tables import deliveries, intents, pacing
+from mailer.delivery.threads import LedgerThreads
 from mailer.settings import RelaySettings, SendingSettings, Settings
 from tests.integration.delivery.conftest import World
 from tests.integration.delivery.test_send import QUICK, Plant, copies, over, settings
@@ -177,3 +180,19 @@ def rate_of(world: World, lane: str) -> float | None:
             select(pacing.c.rate).where(pacing.c.lane == lane)
         ).scalar_one()
     return rate
+
+
+def test_a_lane_that_has_only_begun_is_measured_by_what_it_did(world: World) -> None:
+    """Not over ten seconds of which it saw one: it would crawl for minutes over one refusal."""
+
+    async def trouble() -> float:
+        threads = LedgerThreads(world.database)
+        try:
+            pacer = Pacer(database=world.database, run=threads.run, worker="a")
+            for _ in range(60):
+                pacer.flew("default", "other")
+            return await pacer.trouble("default", "other")
+        finally:
+            threads.close()
+
+    assert asyncio.run(trouble()) == pytest.approx(30, rel=0.1)
