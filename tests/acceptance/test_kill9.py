@@ -209,7 +209,7 @@ def test_the_same_issue_is_scheduled_once(installation: Installation) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_fault_18_and_19_connections_lost_at_the_final_dot(
+def test_fault_19_connections_lost_at_the_final_dot(
     installation: Installation, tmp_path: Path
 ) -> None:
     """What can't be known is unknown, and nothing else is; no copy is sent twice over it."""

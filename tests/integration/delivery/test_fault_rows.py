@@ -128,7 +128,7 @@ def test_fault_10_the_broker_in_the_process_forgets_everything(
 #: What the server does to one person, the first time; and how it ends for them.
 TROUBLES: dict[str, tuple[str, tuple[str | Answer, ...], set[str]]] = {
     "fault 17: 421 to the dot": ("dot", ("421 4.3.2 going down",), {"sent"}),
-    "fault 18: lost before it is taken": ("dot", (LOST,), {"unknown"}),
+    "fault 19: lost before it is taken": ("dot", (LOST,), {"unknown"}),
     "fault 19: lost after it is taken": ("dot", (TAKEN_AND_LOST,), {"unknown"}),
     "fault 20: 250 comes late": ("dot", (Answer(after=PATIENCE / 4),), {"sent"}),
     "fault 20: 250 comes too late": ("dot", (Answer(after=PATIENCE * 1.5),), {"unknown"}),
