@@ -141,7 +141,7 @@ def _first_column(file: Path) -> Iterator[tuple[int, str]]:
 @app.command()
 def lift(
     what: What,
-    reason: Annotated[str, typer.Option(help="Why; it stays on the record of the person, where there is one.")],
+    reason: Annotated[str, typer.Option(help="Why; it stays on the person's record.")],
     newsletter: Where = None,
     as_json: Json = False,
 ) -> None:
