@@ -84,14 +84,14 @@ class Ground:
     def plan_campaign(self, issue: str) -> int:
         """Write the snapshot of a campaign and leave it paused; gives its id."""
         campaign = self.empty_campaign(issue)
-        plan(
-            self.database,
-            campaign,
-            now=datetime.now(UTC),
-            chunk_size=SendingSettings().chunk_size,
-        )
+        self.plan(campaign)
         self.set_state(campaign, CampaignState.PAUSED)
         return campaign
+
+    def plan(self, campaign: int) -> None:
+        """Write the snapshot of a campaign that is due."""
+        size = SendingSettings().chunk_size
+        plan(self.database, campaign, now=datetime.now(UTC), chunk_size=size)
 
     def empty_campaign(self, issue: str) -> int:
         """A campaign that is due and has no snapshot yet; gives its id."""

@@ -113,18 +113,20 @@ def _plan_range(
             min(size, row.canary_size) if canary else size,
             at=row.snapshot_at or now,
         )
-        # One past the last id of this range; the bound where no more than a range is left.
-        upto = session.execute(select(func.max(who.c.id))).scalar_one()
-        if upto is None:
-            return not move(session, campaign_id, Step.PLANNED, planned_at=now)
         with _consents_noted(session, row, at=row.snapshot_at or now):
-            added = write_range(
+            written = write_range(
                 session, _target(row, wave=wave), who, now=now, chunk_size=chunk_size
             )
+        if written.last_id is None:
+            return not move(session, campaign_id, Step.PLANNED, planned_at=now)
         session.execute(
             update(campaigns)
             .where(campaigns.c.id == campaign_id)
-            .values(snapshot_cursor=upto, audience=campaigns.c.audience + added, alive_at=now)
+            .values(
+                snapshot_cursor=written.last_id,
+                audience=campaigns.c.audience + written.copies,
+                alive_at=now,
+            )
         )
         return True
 
@@ -163,20 +165,19 @@ def add_joined(
                 .with_for_update()
             ).one()
             who = _strangers(session, row, cursor=cursor, size=range_size, now=now)
-            upto = session.execute(select(func.max(who.c.id))).scalar_one()
-            if upto is None:
-                return added
             with _consents_noted(session, row, at=now):
                 more = write_range(
                     session, _target(row, wave=row.wave), who, now=now, chunk_size=chunk_size
                 )
+            if more.last_id is None:
+                return added
             session.execute(
                 update(campaigns)
                 .where(campaigns.c.id == campaign_id)
-                .values(audience=campaigns.c.audience + more, alive_at=now)
+                .values(audience=campaigns.c.audience + more.copies, alive_at=now)
             )
             move(session, campaign_id, Step.REOPEN, finished_at=None)
-        added, cursor = added + more, upto
+        added, cursor = added + more.copies, more.last_id
 
 
 def _target(row, *, wave: int) -> Target:  # type: ignore[no-untyped-def]

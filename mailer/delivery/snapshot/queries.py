@@ -7,12 +7,17 @@ from datetime import datetime
 
 from sqlalchemy import (
     BigInteger,
+    Column,
     FromClause,
     Integer,
+    LargeBinary,
+    MetaData,
     String,
+    Table,
     and_,
     cast,
     column,
+    delete,
     func,
     insert,
     literal,
@@ -20,6 +25,7 @@ from sqlalchemy import (
     values,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.schema import CreateTable
 
 from mailer.campaign import local
 from mailer.delivery.model import DeliveryState
@@ -38,41 +44,96 @@ class Target:
     timezone: str
 
 
+#: The people of the range under way; each session has its own, and empties it.
+_people = Table(
+    "range_people",
+    MetaData(),
+    Column("id", Id, nullable=False),
+    Column("address_hash", LargeBinary(16), nullable=False),
+    Column("lane", String(32), nullable=False),
+    Column("turn", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    prefixes=["TEMPORARY"],
+    postgresql_on_commit="DELETE ROWS",
+)
+
 #: Which turn comes when: the moment at which people's own clocks show the time; None: at once.
 Turns = list[datetime | None]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A range that was written: how many copies, and the last id; None where nobody was left."""
+
+    copies: int
+    last_id: int | None
+
+
 def write_range(
     session: Session, target: Target, who: FromClause, *, now: datetime, chunk_size: int
-) -> int:
-    """Give each of these people (id, address_hash, lane, timezone) a copy; gives how many."""
-    turns, people = _by_turn(session, target, who)
+) -> Written:
+    """Give each of these people (id, address_hash, lane, timezone) a copy."""
+    turns = _gather(session, target, who, chunk_size)
     groups = session.execute(
-        select(people.c.lane, people.c.turn, func.count().label("people"))
-        .group_by(people.c.lane, people.c.turn)
-        .order_by(people.c.turn, people.c.lane)
+        select(
+            _people.c.turn,
+            _people.c.lane,
+            _people.c.number,
+            func.count().label("people"),
+            func.max(_people.c.id).label("last_id"),
+        )
+        .group_by(_people.c.turn, _people.c.lane, _people.c.number)
+        .order_by(_people.c.turn, _people.c.lane, _people.c.number)
     ).all()
     if not groups:
-        return 0
-    places: list[tuple[str, int, int, int]] = []
+        return Written(copies=0, last_id=None)
+    places: list[tuple[int, str, int, int]] = []
     for group in groups:
         opens_at = turns[group.turn]
-        for number in range(-(-group.people // chunk_size)):
-            chunk_id = session.execute(
-                insert(chunks)
-                .values(
-                    campaign_id=target.campaign_id,
-                    lane=group.lane,
-                    size=min(chunk_size, group.people - number * chunk_size),
-                    wave=target.wave,
-                    due_at=now if opens_at is None else max(now, opens_at),
-                    opens_at=opens_at,
-                )
-                .returning(chunks.c.id)
-            ).scalar_one()
-            places.append((group.lane, group.turn, number, chunk_id))
-    _write_copies(session, target, people, places, now=now, chunk_size=chunk_size)
-    return sum(group.people for group in groups)
+        chunk_id = session.execute(
+            insert(chunks)
+            .values(
+                campaign_id=target.campaign_id,
+                lane=group.lane,
+                size=group.people,
+                wave=target.wave,
+                due_at=now if opens_at is None else max(now, opens_at),
+                opens_at=opens_at,
+            )
+            .returning(chunks.c.id)
+        ).scalar_one()
+        places.append((group.turn, group.lane, group.number, chunk_id))
+    _write_copies(session, target, places, now=now)
+    return Written(
+        copies=sum(group.people for group in groups),
+        last_id=max(group.last_id for group in groups),
+    )
+
+
+def _gather(session: Session, target: Target, who: FromClause, chunk_size: int) -> Turns:
+    """Find the people once, each with their turn and the number of their chunk among its like.
+
+    To ask again for each statement about them would cost more than to keep them.
+    """
+    session.execute(CreateTable(_people, if_not_exists=True))
+    session.execute(delete(_people))
+    turns, people = _by_turn(session, target, who)
+    before = func.row_number().over(
+        partition_by=[people.c.turn, people.c.lane], order_by=people.c.id
+    )
+    session.execute(
+        insert(_people).from_select(
+            ["id", "address_hash", "lane", "turn", "number"],
+            select(
+                people.c.id,
+                people.c.address_hash,
+                people.c.lane,
+                people.c.turn,
+                (before - 1) // chunk_size,
+            ),
+        )
+    )
+    return turns
 
 
 def _by_turn(session: Session, target: Target, who: FromClause) -> tuple[Turns, FromClause]:
@@ -107,35 +168,18 @@ def _with_turn(who: FromClause, told: list[tuple[str, int]]) -> FromClause:
 
 
 def _write_copies(
-    session: Session,
-    target: Target,
-    people: FromClause,
-    places: list[tuple[str, int, int, int]],
-    *,
-    now: datetime,
-    chunk_size: int,
+    session: Session, target: Target, places: list[tuple[int, str, int, int]], *, now: datetime
 ) -> None:
     place = (
         values(
-            column("lane", String),
             column("turn", Integer),
+            column("lane", String),
             column("number", Integer),
             column("chunk_id", Id),
         )
         .data(places)
         .cte("place")
     )
-    in_group = (
-        func.row_number().over(partition_by=[people.c.lane, people.c.turn], order_by=people.c.id)
-        - 1
-    )
-    numbered = select(
-        people.c.id,
-        people.c.address_hash,
-        people.c.lane,
-        people.c.turn,
-        (in_group // chunk_size).label("number"),
-    ).subquery("numbered")
     session.execute(
         insert(deliveries).from_select(
             [
@@ -152,10 +196,10 @@ def _write_copies(
             select(
                 cast(literal(target.campaign_id), BigInteger),
                 literal(target.kind),
-                numbered.c.id,
-                numbered.c.address_hash,
+                _people.c.id,
+                _people.c.address_hash,
                 place.c.chunk_id,
-                numbered.c.lane,
+                _people.c.lane,
                 literal(str(DeliveryState.QUEUED)),
                 literal(0),
                 literal(now, deliveries.c.changed_at.type),
@@ -163,11 +207,11 @@ def _write_copies(
             .join(
                 place,
                 and_(
-                    place.c.lane == numbered.c.lane,
-                    place.c.turn == numbered.c.turn,
-                    place.c.number == numbered.c.number,
+                    place.c.turn == _people.c.turn,
+                    place.c.lane == _people.c.lane,
+                    place.c.number == _people.c.number,
                 ),
             )
-            .order_by(place.c.chunk_id, numbered.c.id),
+            .order_by(place.c.chunk_id, _people.c.id),
         )
     )

@@ -20,6 +20,7 @@ from mailer.delivery.model import Verdict
 from mailer.delivery.plan import _fix_bound, _plan_range
 from mailer.delivery.repair import queries as repair
 from mailer.delivery.retry import RetryPolicy, decide
+from mailer.delivery.snapshot.queries import Written
 from mailer.delivery.tables import deliveries
 from mailer.report import queries as report_queries
 from subscribers.tables import subscriptions
@@ -82,7 +83,7 @@ def test_whose_pause_ends_while_the_snapshot_is_written_pushes_nobody_out(
         )
     written = planning.write_range
 
-    def late(*args: Any, **options: Any) -> int:
+    def late(*args: Any, **options: Any) -> Written:
         # SQLite's clock shows whole seconds.
         while datetime.now(UTC) < ends + timedelta(seconds=1):
             time.sleep(0.1)
