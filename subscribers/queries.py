@@ -304,7 +304,8 @@ def members(
     after, left = 0, limit
     while left is None or left > 0:
         size = _PAGE if left is None else min(left, _PAGE)
-        conditions = [subscriptions.c.subscriber_id > after]
+        # Of both tables: PostgreSQL would read all of the other up to there, page by page.
+        conditions = [subscriptions.c.subscriber_id > after, subscribers.c.id > after]
         if status is not None:
             conditions.append(subscriptions.c.status == status)
         page = members_where(session, newsletter_id, *conditions, limit=size)

@@ -285,7 +285,9 @@ def _who(  # type: ignore[no-untyped-def]
             ),
         )
         .where(
+            # Of both tables: PostgreSQL would read all of the other up to there, range by range.
             subscribers.c.id > cursor,
+            subscriptions.c.subscriber_id > cursor,
             subscribers.c.id <= bound,
             may_receive,
             chosen,

@@ -7,7 +7,7 @@ condition is ever null: `not plan = "pro"` holds of those without a plan.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -58,9 +58,29 @@ _OURS: dict[str, ColumnElement[object]] = {
 }
 
 
-def condition(session: Session, expression: Expression, *, now: datetime) -> ColumnElement[bool]:
-    """The condition of a segment; `now` is what `in last 90 days` counts back from."""
-    return _Compiler(sqlite=session.get_bind().dialect.name == "sqlite", now=now).of(expression)
+def condition(
+    session: Session, expression: Expression, *, now: datetime, at_once: bool = False
+) -> ColumnElement[bool]:
+    """The condition of a segment; `now` is what `in last 90 days` counts back from.
+
+    `at_once`: it is asked of everybody in one statement, not range by range.
+    """
+    compiler = _Compiler(sqlite=session.get_bind().dialect.name == "sqlite", now=now)
+    return and_(compiler.of(expression), *(_by_index(expression) if at_once else ()))
+
+
+def _by_index(expression: Expression) -> Iterator[ColumnElement[bool]]:
+    """What must hold of everybody in it and an index knows, once more and bare.
+
+    A database finds no index behind the `coalesce` that keeps a condition from being null. (Where
+    this is null the condition beside it is false.)
+    """
+    for part in expression.parts if isinstance(expression, Both) else (expression,):
+        match part:
+            case Compare(field=Field(name="domain" | "address" as name, attribute=False)):
+                values = [_bound(value) for value in part.values]
+                if part.operator in (Operator.IS, Operator.IN):
+                    yield _OURS[name].in_(values)
 
 
 class _Compiler:

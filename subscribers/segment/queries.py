@@ -141,7 +141,9 @@ def count(
         select(func.count())
         .select_from(subscribers.join(subscriptions))
         .where(
-            mailable(newsletter_id, at_once=True), condition(session, expression, now=now), *also
+            mailable(newsletter_id, at_once=True),
+            condition(session, expression, now=now, at_once=True),
+            *also,
         )
     ).scalar_one()
 
@@ -158,7 +160,8 @@ def by_timezone(
 
     `words` None: all of them; the zone None: not known. Raises SegmentInvalid.
     """
-    inside = true() if words is None else condition(session, read(session, words), now=now)
+    asked = None if words is None else read(session, words)
+    inside = true() if asked is None else condition(session, asked, now=now, at_once=True)
     rows = session.execute(
         select(subscribers.c.timezone, func.count().label("people"))
         .select_from(subscribers.join(subscriptions))

@@ -233,3 +233,54 @@ def test_a_look_counts_once_and_never_backwards(
     with database.read() as session:
         found = session.execute(select(subscriptions.c.last_opened_at)).scalars()
         assert [one for one in found if one] == [now.astimezone(UTC) - timedelta(days=10)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "domain = example.org",
+        "domain in (gmail.com, example.org) and not plan = pro",
+        "not domain = gmail.com",
+        "domain = example.org or plan = pro",
+        "address = ada@gmail.com and domain = gmail.com",
+    ],
+)
+def test_all_at_once_finds_the_same_people(
+    database: Database, world: Newsletter, now: datetime, words: str
+) -> None:
+    with database.read() as session:
+        expression = segments.read(session, words)
+        found = {
+            at_once: session.execute(
+                select(subscribers.c.id)
+                .join(subscriptions)
+                .where(condition(session, expression, now=now, at_once=at_once))
+                .order_by(subscribers.c.id)
+            )
+            .scalars()
+            .all()
+            for at_once in (False, True)
+        }
+    assert found[True] == found[False] != []
+
+
+def test_a_domain_is_counted_by_its_index(
+    sqlite_url: str, now: datetime
+) -> None:  # PostgreSQL decides by what its tables hold
+    database = Database(sqlite_url)
+    with database.read() as session:
+        question = (
+            select(subscribers.c.id)
+            .join(subscriptions)
+            .where(
+                condition(
+                    session,
+                    segments.read(session, "domain = example.org and joined > 2026-01-01"),
+                    now=now,
+                    at_once=True,
+                )
+            )
+        ).compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {question}").all()
+    database.dispose()
+    assert any("ix_subscribers_domain" in row[3] for row in plan)
