@@ -39,7 +39,7 @@ def listen(
 
     Examples: `mailer inbound listen`, `mailer inbound listen --lmtp --port 8027`
     """
-    here = runtime()
+    here = runtime(serves=True)
     settings = here.settings
     if settings.inbound_domain is None:
         raise SettingsInvalid("inbound_domain is not set: no mail comes back to this installation")
@@ -68,7 +68,7 @@ def fetch(
 
     Examples: `mailer inbound fetch`, `mailer inbound fetch --follow`
     """
-    here = runtime()
+    here = runtime(serves=follow)
     box = _mailbox(here.settings)
     if not follow:
         say(f"{mailbox.empty(box, lambda message: _keep(here, message))} messages taken")
