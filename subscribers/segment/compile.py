@@ -77,10 +77,11 @@ def _by_index(expression: Expression) -> Iterator[ColumnElement[bool]]:
     """
     for part in expression.parts if isinstance(expression, Both) else (expression,):
         match part:
-            case Compare(field=Field(name="domain" | "address" as name, attribute=False)):
-                values = [_bound(value) for value in part.values]
-                if part.operator in (Operator.IS, Operator.IN):
-                    yield _OURS[name].in_(values)
+            case Compare(
+                field=Field(name="domain" | "address" as name, attribute=False),
+                operator=Operator.IS | Operator.IN,
+            ):
+                yield _OURS[name].in_([_bound(value) for value in part.values])
 
 
 class _Compiler:

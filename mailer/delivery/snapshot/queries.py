@@ -113,7 +113,8 @@ def write_range(
 def _gather(session: Session, target: Target, who: FromClause, chunk_size: int) -> Turns:
     """Find the people once, each with their turn and the number of their chunk among its like.
 
-    To ask again for each statement about them would cost more than to keep them.
+    To ask again for each statement about them would cost more than to keep them. (Where their
+    own clocks count, their zones are asked for first.)
     """
     session.execute(CreateTable(_people, if_not_exists=True))
     session.execute(delete(_people))

@@ -101,15 +101,15 @@ def _words(statement: Prepared, database: Database) -> str:
     return str(statement._make(database.engine.dialect).compile(database.engine))
 
 
-def test_a_server_keeps_its_plans_while_sessions_that_read_come_and_go(database: Database) -> None:
-    if database.is_sqlite:
-        pytest.skip("an embedded database has no server")
+def test_a_server_keeps_its_plans_while_sessions_that_read_come_and_go(postgres_url: str) -> None:
+    database = Database(postgres_url)
     for _ in range(12):
         with database.read() as session:
             _SOME.run(session, ids=[1], reason="complained")
     with database.read() as session:
         kept = session.execute(text("SELECT statement FROM pg_prepared_statements")).scalars()
         assert any("suppressions" in statement for statement in kept)
+    database.dispose()
 
 
 def test_a_session_that_reads_leaves_nothing_behind(database: Database) -> None:

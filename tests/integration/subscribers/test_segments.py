@@ -264,9 +264,8 @@ def test_all_at_once_finds_the_same_people(
     assert found[True] == found[False] != []
 
 
-def test_a_domain_is_counted_by_its_index(
-    sqlite_url: str, now: datetime
-) -> None:  # PostgreSQL decides by what its tables hold
+def test_a_domain_is_counted_by_its_index(sqlite_url: str, now: datetime) -> None:
+    """On SQLite: PostgreSQL decides by what its tables hold."""
     database = Database(sqlite_url)
     with database.read() as session:
         question = (
