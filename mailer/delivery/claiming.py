@@ -120,7 +120,8 @@ RELAY = Prepared(
     )
 )
 #: A campaign that was served waits for its turn. Where somebody else changes its row just now,
-#: it is let be: the turn matters less than not to wait for one who may have been stopped.
+#: it is let be: the turn matters less than not to wait for one who may have been stopped. Rows that
+#: refer to it may come meanwhile (NO KEY UPDATE).
 SERVED = Prepared(
     lambda _: (
         update(campaigns)
@@ -128,7 +129,7 @@ SERVED = Prepared(
             campaigns.c.id
             == select(campaigns.c.id)
             .where(campaigns.c.id == bindparam("the_campaign"))
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, key_share=True)
             .scalar_subquery()
         )
         .values(served_at=bindparam("the_now", type_=Moment))

@@ -62,7 +62,7 @@ def keep_alive(session: Session, *, now: datetime, late_after: timedelta) -> Non
             campaigns.c.alive_at < now,
         )
         .order_by(campaigns.c.id)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     session.execute(update(campaigns).where(campaigns.c.id.in_(driven)).values(alive_at=now))
 

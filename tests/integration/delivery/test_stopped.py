@@ -10,11 +10,12 @@ import time
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import insert, select, text, update
 
 from mailer.campaign.tables import campaigns
-from mailer.delivery import gate
+from mailer.delivery import claiming, gate
 from mailer.delivery.late import queries as late
+from mailer.delivery.tables import tallies
 from subscribers.database import Database
 from subscribers.errors import DatabaseUnavailable
 from tests.integration.delivery.conftest import LATE, World
@@ -62,6 +63,24 @@ def test_fault_26_a_campaigns_row_that_somebody_keeps_stops_no_worker(on_postgre
         late.keep_alive(session, now=later, late_after=LATE)
     with world.database.read() as session:
         assert session.execute(select(campaigns.c.alive_at)).scalar_one() == later
+
+
+@pytest.mark.parametrize("step", ["served", "alive"])
+def test_fault_26_who_keeps_a_campaigns_row_lets_others_refer_to_it(
+    on_postgres: World, step: str
+) -> None:
+    campaign = on_postgres.add_campaign()
+    on_postgres.plan(campaign)
+    later = on_postgres.now + timedelta(minutes=1)
+    told = {"lane": "other", "worker": "b", "tried": 1, "hard": 0, "refused": 0}
+    with on_postgres.database.write() as stopped:
+        if step == "served":
+            claiming.SERVED.run(stopped, the_campaign=campaign, the_now=later)
+        else:
+            late.keep_alive(stopped, now=later, late_after=LATE)
+        with on_postgres.database.write() as session:
+            nobody_waits(session)
+            session.execute(insert(tallies).values(campaign_id=campaign, **told))
 
 
 def test_fault_26_rows_are_let_go_after_a_lease(postgres_url: str, on_postgres: World):
